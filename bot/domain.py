@@ -442,6 +442,7 @@ class Approval:
 class Deployment:
     """One deployment run as we know it."""
 
+    name: str  #: environment/round.attempt: unique within the task
     environment: str
     sha: str
     run_id: int = 0
@@ -490,11 +491,15 @@ class Facts:
     config_yaml: str = ""  #: the repository's own configuration as read at the base SHA
     tests: tuple[FrozenFile, ...] = ()
     red: Proof | None = None
+    base_checks: Proof | None = None  #: the repository's own tests on the unchanged base
     green: tuple[Proof, ...] = ()
+    wip_sha: str = ""  #: local commit of a turn that is not green yet
+    last_failure: str = ""  #: hash of the last turn's failure, to see a loop that is stuck
     test_sha: str = ""  #: the commit that added the tests
     head_sha: str = ""  #: the commit to be reviewed, staged and validated
     head_tree: str = ""
     pull: int = 0
+    pull_node: str = ""  #: the pull request's name in GraphQL
     feedback: tuple[str, ...] = ()  #: what the coder has to answer in this round
     findings: tuple[Finding, ...] = ()
     review_summary: str = ""
@@ -503,12 +508,14 @@ class Facts:
     validated_tree: str = ""
     validation: Proof | None = None
     approval: Approval | None = None
-    rollback_sha: str = ""
+    rollback_sha: str = ""  #: what answered before; "none" where nothing did
     merge_sha: str = ""
     production: Deployment | None = None
     production_validation: Proof | None = None
+    production_trouble: str = ""  #: why production was put back
     rollback: Deployment | None = None
-    deploy_summary: str = ""
+    plan: str = ""  #: the deployment agent's plan for the present environment
+    skipped: tuple[str, ...] = ()  #: "PHASE: reason" of every phase that did not apply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

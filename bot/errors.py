@@ -111,6 +111,12 @@ class BadOutput(StepError):
     cause = Cause.BAD_OUTPUT
 
 
+class SetupFailed(StepError):
+    """The repository cannot be set up or tested as it is configured; a person has to mend it."""
+
+    cause = Cause.CONFIG
+
+
 class CageMissing(StepError):
     """No sandbox on this machine; nothing untrusted is run without one."""
 
@@ -123,7 +129,7 @@ class Parked(StepError):
 
     cause = Cause.TRANSIENT
 
-    def __init__(self, on: WaitFor, reason: str, *, until: float, key: str = "") -> None:
+    def __init__(self, on: WaitFor, reason: str, *, until: float | None, key: str = "") -> None:
         super().__init__(reason, retry_at=until)
         self.on = on
         self.key = key
