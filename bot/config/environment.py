@@ -1,0 +1,189 @@
+"""`load_settings`: environment, files and command line become `Settings`, or all problems."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import SecretStr, ValidationError
+
+from bot.config.marks import read_marked
+from bot.config.settings import Settings
+from bot.errors import ConfigError
+
+PREFIX = "CHIMERA_"
+CONFIG_VARIABLE = "CHIMERA_CONFIG"
+MAX_VALUE_FILE = 64 * 1024  #: bytes of a file that holds one value; a key has about 2,000
+
+ALIASES: Mapping[str, tuple[str, ...]] = {
+    "app_id": ("APP_ID",),
+    "private_key": ("PRIVATE_KEY",),
+    "webhook_secret": ("WEBHOOK_SECRET",),
+    "api_url": ("GITHUB_API_URL",),
+    "database_url": ("DATABASE_URL",),
+    "host": ("HOST",),
+    "port": ("PORT",),
+    "log_level": ("LOG_LEVEL",),
+}
+"""Probot's names, https://probot.github.io/docs/configuration/, by our setting."""
+
+PATH_ALIASES = {"PRIVATE_KEY_PATH": "private_key", "CHIMERA_PRIVATE_KEY_PATH": "private_key"}
+"""Names that hold the path of a file, in Probot's spelling."""
+
+MODEL_KEYS = {
+    "anthropic": "ANTHROPIC_API_KEY",
+    "openai": "OPENAI_API_KEY",
+    "google": "GEMINI_API_KEY",
+    "openrouter": "OPENROUTER_API_KEY",
+    "mistral": "MISTRAL_API_KEY",
+    "groq": "GROQ_API_KEY",
+}
+"""The variable that each provider's own library reads its key from."""
+
+_AS_YAML = frozenset({"agents"})  #: settings whose value in the environment has structure
+_OWN = frozenset({CONFIG_VARIABLE, *PATH_ALIASES})
+# Set for the programs we start, for the sample programs, or for the command line as a client.
+_NOT_SETTINGS = frozenset(
+    {"CHIMERA_ROLE", "CHIMERA_RUN_ID", "CHIMERA_RESULT", "CHIMERA_SERVER", "CHIMERA_TOKEN"}
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Found:
+    """What has been collected: values, where each is from, and what is wrong."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def put(self, name: str, value: Any, source: str) -> None:
+        if name not in self.values:
+            self.values[name] = value
+            self.sources[name] = source
+
+
+def load_settings(
+    environ: Mapping[str, str],
+    *,
+    file: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Settings:
+    """The server's settings. `overrides` holds what the command line said (None: not said).
+
+    Raises ConfigError with every problem found.
+    """
+    found = _Found()
+    for name, value in (overrides or {}).items():
+        if value is not None:
+            found.put(name, value, f"--{name.replace('_', '-')}")
+    _from_environment(found, environ)
+    _refuse_unknown(found, environ)
+    named = environ.get(CONFIG_VARIABLE, "")
+    path = file if file is not None else Path(named) if named else None
+    if path is not None:
+        _from_file(found, path)
+    return _checked(found)
+
+
+def _from_environment(found: _Found, environ: Mapping[str, str]) -> None:
+    for name in Settings.model_fields:
+        for variable in (PREFIX + name.upper(), *ALIASES.get(name, ())):
+            value = _value_of(found, environ, variable)
+            if value:
+                found.put(name, _structured(found, name, variable, value), variable)
+    for variable, name in PATH_ALIASES.items():
+        if environ.get(variable):
+            found.put(name, _read(found, variable, environ[variable]), variable)
+    if environ.get("GHE_HOST"):
+        protocol = environ.get("GHE_PROTOCOL") or "https"
+        found.put("api_url", f"{protocol}://{environ['GHE_HOST']}/api/v3", "GHE_HOST")
+    keys = {p: _value_of(found, environ, v) for p, v in MODEL_KEYS.items()}
+    known = {provider: SecretStr(key) for provider, key in keys.items() if key}
+    if known:
+        found.put("model_keys", known, "the environment")
+
+
+def _value_of(found: _Found, environ: Mapping[str, str], variable: str) -> str:
+    """The variable's value, or that of the file which `<variable>_FILE` names; "" if neither."""
+    plain, path = environ.get(variable, ""), environ.get(f"{variable}_FILE", "")
+    if plain and path:
+        found.problems.append(f"{variable} and {variable}_FILE are both set: unset one of them")
+    return _read(found, f"{variable}_FILE", path) if path and not plain else plain
+
+
+def _read(found: _Found, variable: str, name: str) -> str:
+    try:
+        path = Path(name).expanduser()
+        if path.stat().st_size > MAX_VALUE_FILE:
+            found.problems.append(f"{variable}: {name} is larger than 64 KiB: name another file")
+            return ""
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or "not readable as UTF-8 text"
+        found.problems.append(f"{variable}: cannot read {name}: {reason}")
+        return ""
+
+
+def _structured(found: _Found, name: str, variable: str, value: str) -> Any:
+    if name not in _AS_YAML:
+        return value
+    try:
+        return yaml.safe_load(value)
+    except (yaml.YAMLError, ValueError):
+        found.problems.append(f"{variable}: not readable as YAML or JSON: check its brackets")
+        return {}
+
+
+def _refuse_unknown(found: _Found, environ: Mapping[str, str]) -> None:
+    """A misspelt variable would be a setting that is silently not set."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for variable in sorted(environ):
+        bare = variable.removesuffix("_FILE")
+        if not variable.startswith(PREFIX) or bare in known or variable in _OWN | _NOT_SETTINGS:
+            continue
+        near = get_close_matches(variable, known, n=1)
+        hint = f" Did you mean {near[0]}?" if near else " Unset it."
+        found.problems.append(f"{variable}: no such setting.{hint}")
+
+
+def _from_file(found: _Found, path: Path) -> None:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        found.problems.append(f"{path}: cannot read the configuration file: {error.strerror}")
+        return
+    try:
+        marked = read_marked(str(path), data)
+    except ConfigError as error:
+        found.problems.extend(error.problems)
+        return
+    for name, value in marked.value.items():
+        found.put(name, value, str(marked.place((name,))))
+
+
+def _checked(found: _Found) -> Settings:
+    settings: Settings | None = None
+    try:
+        settings = Settings.model_validate(found.values)
+    except ValidationError as error:
+        found.problems.extend(_told(found, problem) for problem in error.errors())
+    if settings is None or found.problems:
+        raise ConfigError(found.problems)
+    return settings
+
+
+def _told(found: _Found, problem: Any) -> str:
+    """One problem in words; never the value, for it may be a secret."""
+    name = str(problem["loc"][0]) if problem["loc"] else ""
+    inner = ".".join(str(part) for part in problem["loc"][1:])
+    where = found.sources.get(name, "settings") + (f" ({inner})" if inner else "")
+    if problem["type"] == "extra_forbidden":
+        near = get_close_matches(name, Settings.model_fields, n=1)
+        return f"{where}: no such setting {name!r}." + (
+            f" Did you mean {near[0]!r}?" if near else ""
+        )
+    text = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    what = (Settings.model_fields[name].description or "").rstrip(".") if not inner else ""
+    return f"{where}: {text}." + (f" It is: {what}." if what else "")

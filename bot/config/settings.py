@@ -1,0 +1,226 @@
+"""`Settings`: everything that one server is told by whoever runs it.
+
+Where a value comes from, the first that speaks wins:
+
+1. the command line (`overrides`),
+2. `CHIMERA_<NAME>` in the environment, or `CHIMERA_<NAME>_FILE`: a file that holds the value,
+3. Probot's name for it (`APP_ID`, `PRIVATE_KEY`, `WEBHOOK_SECRET` …), or that with `_FILE`,
+4. the YAML file named by `--config` or `CHIMERA_CONFIG`,
+5. the default below.
+
+An empty variable counts as not set. Every problem is reported at once; each names the variable,
+what is wrong with it and what to do. Secrets are never part of a problem's text.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+
+from bot.config.choices import PROFILES, AgentUse, CageKind, Profile
+from bot.domain import Role
+
+GITHUB_API = "https://api.github.com"
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+def _split(value: object) -> object:
+    """A list may be written with commas."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
+
+
+class AgentSettings(BaseModel):
+    """One agent, as the server provides it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    use: AgentUse = AgentUse.LLM
+    """llm, acp, command or replay."""
+    model: str = ""
+    """Provider and model, such as `anthropic:…`. There is no default model."""
+    base_url: str = ""
+    """Another address of the provider's API."""
+    command: tuple[str, ...] = ()
+    """The program and its arguments, for acp and command."""
+    recording: Path | None = None
+    """The recorded session, for replay."""
+    fallback: str = ""
+    """The model that is used while the first one's provider is down."""
+
+
+class Settings(BaseModel):
+    """One server's settings; made by `environment.load_settings`."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        validate_default=True,
+    )
+
+    # ── the server ──
+    data_dir: Path = Path("~/.local/share/chimera")
+    """The directory of store, mirrors and evidence."""
+    host: str = "127.0.0.1"
+    """The address to listen on; beyond loopback the API requires a token."""
+    port: int = Field(default=8000, ge=0, le=65535)
+    """The port to listen on; 0 takes a free one."""
+    public_url: str = ""
+    """The address that people and GitHub reach this server by; links are made of it."""
+    log_level: str = "INFO"
+    """DEBUG, INFO, WARNING or ERROR."""
+    database_url: SecretStr = SecretStr("")
+    """`postgresql://…` for many machines; empty: SQLite in the data directory."""
+    worker_name: str = ""
+    """This process's name among several; empty: the machine's name."""
+    api_auth: bool | None = None
+    """Whether the API requires a token; null: unless the host is loopback."""
+
+    # ── GitHub ──
+    api_url: str = GITHUB_API
+    """GitHub's REST API; on Enterprise Server `https://HOST/api/v3`."""
+    web_url: str = ""
+    """GitHub's pages; empty: as the API's address implies."""
+    app_id: int | None = Field(default=None, ge=1)
+    """The App's number."""
+    private_key: SecretStr | None = None
+    """The App's private key in PEM."""
+    webhook_secret: SecretStr | None = None
+    """What deliveries are signed with."""
+    webhook_secret_previous: SecretStr | None = None
+    """The secret before that one, accepted, too, while it is being changed."""
+    default_repository: str = Field(default="", pattern=r"^([A-Za-z0-9-]+/[A-Za-z0-9._-]+)?$")
+    """`owner/name` where tasks from the API go that name no repository."""
+    write_spacing_s: float = Field(default=1.0, ge=0, le=60)
+    """Seconds between two writes to GitHub of one installation."""
+    quiet_s: float = Field(default=60.0, ge=0, le=3600)
+    """Seconds before an unanswered write is looked up, for reads lag behind writes."""
+    settle_s: float = Field(default=10.0, ge=0, le=600)
+    """Seconds between two edits of a status comment that nobody waits for."""
+
+    # ── the pool ──
+    profile: Profile | None = None
+    """conservative, balanced, aggressive or enterprise: 3, 5, 10 or 20 workflows at once."""
+    max_concurrent: int = Field(default=PROFILES[Profile.BALANCED], ge=1, le=200)
+    """Workflows at once; goes before the profile."""
+    lane_limit: int = Field(default=2, ge=1, le=200)
+    """Workflows of one repository at once, where its own file does not say."""
+    lease_s: float = Field(default=60.0, ge=1, le=3600)
+    """Seconds without a heartbeat after which a task is taken from a worker."""
+    grace_s: float = Field(default=30.0, ge=0, le=3600)
+    """Seconds that running steps have to end in when the server stops."""
+    daily_cost_usd: float | None = Field(default=None, ge=0)
+    """Dollars a day for models, all tasks together; null: only the limit of each task."""
+
+    # ── work ──
+    allowed_hosts: Words = ()
+    """Hosts that a task's `target_url` may name, commas between them."""
+    repo_defaults: Path | None = None
+    """A chimera.yml under every repository's own; what it limits, nobody can widen."""
+    cage: CageKind = CageKind.AUTO
+    """The sandbox: auto, bwrap, sandlock, container or none."""
+    agents: dict[Role, AgentSettings] = Field(default_factory=dict)
+    """The agents by role; YAML or JSON where it stands in the environment."""
+    model: str = ""
+    """The model of every agent that names none."""
+    model_keys: dict[str, SecretStr] = Field(default_factory=dict)
+    """Keys by provider, taken from `ANTHROPIC_API_KEY`, `OPENAI_API_KEY` …"""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _profile_sets_the_number(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "max_concurrent" not in given and given.get("profile"):
+            number = PROFILES.get(given["profile"])
+            return given if number is None else given | {"max_concurrent": number}
+        return given
+
+    @field_validator("data_dir", "repo_defaults")
+    @classmethod
+    def _home_is_known(cls, path: Path | None) -> Path | None:
+        return path if path is None else path.expanduser()
+
+    @field_validator("log_level")
+    @classmethod
+    def _level_exists(cls, level: str) -> str:
+        if level.upper() not in _LEVELS:
+            raise ValueError(f"must be one of {', '.join(_LEVELS)}")
+        return level.upper()
+
+    @field_validator("api_url", "web_url", "public_url")
+    @classmethod
+    def _address_is_whole(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError("must be a whole address such as https://github.example.com")
+        if "@" in parts.netloc:
+            raise ValueError("must not carry a user or a password")
+        return url.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_is_known(cls, url: SecretStr) -> SecretStr:
+        if url.get_secret_value().partition("://")[0] not in {"", "postgresql", "postgres"}:
+            raise ValueError("must begin with postgresql://, or be empty for SQLite")
+        return url
+
+    @field_validator("private_key")
+    @classmethod
+    def _key_is_pem(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is None:
+            return None
+        text = key.get_secret_value().replace("\\n", "\n").strip() + "\n"
+        if "PRIVATE KEY-----" not in text:
+            raise ValueError("must be a PEM private key, as GitHub's download is")
+        return SecretStr(text)
+
+    @property
+    def hub_url(self) -> str:
+        """Where GitHub's pages are: `https://github.com`, or what belongs to `api_url`.
+
+        Enterprise Server has its API below `/api/v3` of the same host; data residency
+        (`api.NAME.ghe.com`) has it beside.
+        """
+        if self.web_url:
+            return self.web_url
+        parts = urlsplit(self.api_url)
+        host = parts.netloc.removeprefix("api.")
+        return f"{parts.scheme}://{host}"
+
+    @property
+    def token_required(self) -> bool:
+        """Whether the API asks for a token: as set, else unless it listens on loopback only."""
+        return self.api_auth if self.api_auth is not None else self.host not in _LOOPBACK
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """The secrets that a delivery may be signed with, the present one first."""
+        both = (self.webhook_secret, self.webhook_secret_previous)
+        return tuple(secret.get_secret_value() for secret in both if secret is not None)
+
+    def agent(self, role: Role) -> AgentSettings:
+        """The agent for a role, with the server's model where it names none."""
+        chosen = self.agents.get(role, AgentSettings())
+        return chosen if chosen.model else chosen.model_copy(update={"model": self.model})
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret in here, for the masker."""
+        single = (self.private_key, self.webhook_secret, self.webhook_secret_previous)
+        known = [s for s in (*single, self.database_url, *self.model_keys.values()) if s]
+        return tuple(s.get_secret_value() for s in known if s.get_secret_value())
