@@ -1,0 +1,138 @@
+"""Who works on what: claims with a fence and a lease, and what happens when they are lost."""
+
+import sqlite3
+from collections.abc import Callable, Iterable
+
+from bot.domain import Status, Task
+from bot.tasks.base import READY, Group, give_back
+from bot.tasks.rows import LOCAL_LANE, task_from
+from bot.tasks.sqlite import Tx
+
+_FRONT = 16  #: rows looked at before the lanes are; nearly always the first one is free
+
+_FREE = f"""
+(SELECT count(*) FROM task AS busy WHERE busy.status = 'RUNNING' AND busy.lane = head.lane)
+    < CASE WHEN lane.held_since IS NOT NULL THEN 0
+           WHEN lane.max_running IS NOT NULL THEN lane.max_running
+           WHEN head.lane = '{LOCAL_LANE}' THEN 1000000
+           ELSE :lane_limit END
+"""  # noqa: S608 - our own constants
+
+#: The first of the front whose lane has room: the same few microseconds at any length.
+CLAIM_FRONT = f"""
+WITH head AS MATERIALIZED (
+    SELECT seq, lane, order_key FROM task WHERE status = 'QUEUED' AND ready = 1
+    ORDER BY order_key, seq LIMIT {_FRONT})
+SELECT head.seq FROM head LEFT JOIN lane ON lane.lane = head.lane
+WHERE {_FREE} ORDER BY head.order_key, head.seq LIMIT 1
+"""  # noqa: S608 - our own constants
+
+#: The front is full of busy lanes: jump from lane to lane (a skip-scan), compare their heads.
+CLAIM_LANES = f"""
+WITH RECURSIVE head (lane) AS (
+    SELECT min(lane) FROM task WHERE status = 'QUEUED' AND ready = 1
+    UNION ALL
+    SELECT (SELECT min(t.lane) FROM task AS t
+            WHERE t.status = 'QUEUED' AND t.ready = 1 AND t.lane > head.lane)
+    FROM head WHERE head.lane IS NOT NULL)
+SELECT first.seq FROM head LEFT JOIN lane ON lane.lane = head.lane
+JOIN task AS first ON first.seq = (
+    SELECT t.seq FROM task AS t WHERE t.status = 'QUEUED' AND t.ready = 1 AND t.lane = head.lane
+    ORDER BY t.order_key, t.seq LIMIT 1)
+WHERE head.lane IS NOT NULL AND {_FREE}
+ORDER BY first.order_key, first.seq LIMIT 1
+"""  # noqa: S608 - our own constants
+
+_CLAIM = """
+UPDATE task SET status = 'RUNNING', fence = fence + 1, owner = :owner, lease_until = :lease_until,
+    started_at = coalesce(started_at, :now), updated_at = :now,
+    picture_due = min(coalesce(picture_due, :picture_due), :picture_due)
+WHERE seq = :seq RETURNING *
+"""
+_HEARTBEAT = """
+UPDATE task SET lease_until = :lease_until
+WHERE id = :id AND fence = :fence AND status = 'RUNNING'
+"""
+_HELD = "SELECT * FROM task WHERE id = :id AND fence = :fence AND status = 'RUNNING'"
+_LOST = "SELECT * FROM task WHERE status = 'RUNNING' AND lease_until <= :now"
+_OF_BOOT = """
+SELECT * FROM task WHERE status = 'RUNNING' AND owner <> :owner
+    AND substr(owner, 1, length(:prefix)) = :prefix
+"""
+
+
+def owner_name(name: str, boot_id: str) -> str:
+    """Who holds a claim: the server's lasting name and this start of it."""
+    return f"{name}/{boot_id}"
+
+
+class Claims(Group):
+    async def claim(self, owner: str) -> Task | None:
+        """The next runnable task with room in its lane, now RUNNING under a new fence.
+
+        Cancelling the caller does not undo a claim that was committed; its lease will run out.
+        """
+        now = self._now()
+        params = {"now": now, "owner": owner, "lane_limit": self.limits.lane_limit}
+        params["lease_until"] = now + self.limits.lease_s
+        params["picture_due"] = now + self.limits.settle_s
+
+        def work(tx: Tx) -> Task | None:
+            tx.run(READY, params)  # first, so that the scan never has to skip a row
+            head = tx.one(CLAIM_FRONT, params) or tx.one(CLAIM_LANES, params)
+            row = tx.one(_CLAIM, params | {"seq": head["seq"]}) if head else None
+            return None if row is None else task_from(row)
+
+        task = await self._store.write(work)
+        if task is not None:
+            self._ring_for(task.status)
+        return task
+
+    async def heartbeat(self, claims: Iterable[tuple[str, int]]) -> set[str]:
+        """Renew the leases of these (id, fence); the ids that are still held."""
+        until = self._now() + self.limits.lease_s
+        wanted = [{"id": i, "fence": fence, "lease_until": until} for i, fence in claims]
+        return await self._store.write(
+            lambda tx: {str(claim["id"]) for claim in wanted if tx.run(_HEARTBEAT, claim)}
+        )
+
+    async def release(
+        self, task_id: str, fence: int, *, crashed: bool = False, delay_s: float = 0.0
+    ) -> Task | None:
+        """Give a claim back unrecorded: the same step runs again after `delay_s`.
+
+        `crashed` counts towards poison. None when the claim is not held any more.
+        """
+        now = self._now()
+
+        def work(tx: Tx) -> Task | None:
+            row = tx.one(_HELD, {"id": task_id, "fence": fence})
+            if row is None:
+                return None
+            return give_back(tx, row, now, self.limits, crashed=crashed, run_at=now + delay_s)
+
+        task = await self._store.write(work)
+        self._ring_for(Status.QUEUED)
+        return task
+
+    async def requeue_lost(self) -> list[Task]:
+        """Give every task whose lease has run out to the next worker, or to a person."""
+        now = self._now()
+        return await self._give_back_all(lambda tx: tx.all(_LOST, {"now": now}), now)
+
+    async def release_boot(self, name: str, boot_id: str) -> list[Task]:
+        """At start: give back at once what an earlier boot of this name held."""
+        params = {"prefix": owner_name(name, ""), "owner": owner_name(name, boot_id)}
+        return await self._give_back_all(lambda tx: tx.all(_OF_BOOT, params), self._now())
+
+    async def _give_back_all(
+        self, find: Callable[[Tx], list[sqlite3.Row]], now: float
+    ) -> list[Task]:
+        def work(tx: Tx) -> list[Task]:
+            rows = find(tx)
+            return [give_back(tx, r, now, self.limits, crashed=True, run_at=now) for r in rows]
+
+        tasks = await self._store.write(work)
+        if tasks:
+            self._ring_for(Status.QUEUED)
+        return tasks

@@ -1,0 +1,215 @@
+"""ChimeraDaemon: the loops around the queue, each of which sleeps until it is needed.
+
+Deliveries are read, deadlines wake tasks, leases are renewed, pictures are painted, sweeps run.
+A loop waits for a bell or for a known instant; none of them asks again and again. What breaks in
+one round of one loop is logged and tried again, and no other loop hears of it.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from structlog.contextvars import bound_contextvars
+
+from bot import log
+from bot.domain import Task
+from bot.tasks.base import Clock
+from bot.tasks.inbox import InboxRow
+from bot.tasks.pictures import DuePicture
+from bot.tasks.pool import ExecutorPool
+from bot.tasks.queue import TaskQueue
+
+MAX_SLEEP_S = 60.0  #: so that a clock that was set back is noticed
+LOOP_RETRY_S = 1.0  #: after a round that broke, usually because the store did
+INTAKE_RETRY_S = 5.0  #: doubled with every try of the same delivery
+PAINT_RETRY_S = 5.0  #: doubled with every try of the same picture
+MAX_RETRY_S = 900.0
+PAINTERS = 4  #: pictures painted at once
+
+Intake = Callable[[InboxRow], Awaitable[None]]
+Paint = Callable[[Task], Awaitable[float | None]]
+
+_log = log.get("tasks.daemon")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """Something to be looked over at start and every so often."""
+
+    name: str
+    every_s: float
+    run: Callable[[], Awaitable[None]]
+
+
+class ChimeraDaemon:
+    """`intake(row)` acts on a delivery, `paint(task)` draws what people see of a task.
+
+    `intake` closes its row in the transaction in which it acts; a row that it leaves open asked
+    for nothing and is closed here. `paint` returns when it wants to be called again, or None.
+    """
+
+    def __init__(
+        self,
+        queue: TaskQueue,
+        pool: ExecutorPool,
+        *,
+        now: Clock,
+        intake: Intake,
+        paint: Paint,
+        sweeps: Sequence[Sweep] = (),
+        grace_s: float = 30.0,
+    ) -> None:
+        self._queue = queue
+        self._pool = pool
+        self._now = now
+        self._intake = intake
+        self._paint = paint
+        self._sweeps = sweeps
+        self._grace_s = grace_s
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Run until `stop()`, then drain the pool. Every loop has ended when this returns."""
+        released = await self._queue.release_boot(self._pool.name, self._pool.boot_id)
+        _log.info("daemon started", resumed=len(released), slots=self._pool.slots)
+        self._pool.start()
+        loops = [
+            asyncio.create_task(self._for_ever(name, one_round), name=name)
+            for name, one_round in self._rounds()
+        ]
+        try:
+            await self._stopping.wait()
+        finally:
+            heartbeat, *others = loops  # leases are renewed while the last steps end
+            await _end(others)
+            await self._pool.drain(self._grace_s)
+            await _end([heartbeat])
+        _log.info("daemon stopped")
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the end has begun: nothing new is taken on."""
+        return self._stopping.is_set()
+
+    def stop(self) -> None:
+        """Begin to shut down. Safe to call twice."""
+        self._stopping.set()
+
+    def _rounds(self) -> list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
+        sweeps = [(sweep.name, _sweeping(sweep)) for sweep in self._sweeps]
+        return [
+            ("heartbeat", self._beat),
+            ("inbox", self._read_inbox),
+            ("waker", self._wake),
+            ("painter", self._paint_due),
+            *sweeps,
+        ]
+
+    async def _for_ever(self, name: str, one_round: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await one_round()
+            except Exception:
+                _log.exception("loop round failed", loop=name)
+                await asyncio.sleep(LOOP_RETRY_S)
+
+    async def _beat(self) -> None:
+        await asyncio.sleep(self._queue.limits.lease_s / 3)
+        claims = self._pool.running()
+        held = await self._queue.heartbeat(claims) if claims else set()
+        self._pool.drop((task_id, fence) for task_id, fence in claims if task_id not in held)
+
+    async def _read_inbox(self) -> None:
+        self._queue.bells.inbox.clear()
+        while rows := await self._queue.pending():
+            for row in rows:  # one after the other: the order of events is their meaning
+                await self._read(row)
+        await self._ring_or(self._queue.bells.inbox, await self._queue.next_delivery())
+
+    async def _read(self, row: InboxRow) -> None:
+        with bound_contextvars(delivery=row.delivery_id):
+            try:
+                await self._intake(row)
+                await self._queue.inbox_done(row.id, "nothing to do")
+            except Exception as error:
+                _log.exception("delivery could not be read", event_name=row.event_name)
+                retry_at = self._now() + _backoff_s(INTAKE_RETRY_S, row.tries)
+                await self._queue.inbox_failed(row.id, f"{type(error).__name__}: {error}", retry_at)
+
+    async def _wake(self) -> None:
+        self._queue.bells.due.clear()
+        due = await self._queue.next_due()
+        if due is None or due > self._now():
+            await self._ring_or(self._queue.bells.due, due)
+            return
+        await self._queue.wake_due()
+        await self._queue.requeue_lost()
+
+    async def _paint_due(self) -> None:
+        self._queue.bells.pictures.clear()
+        while due := await self._queue.pictures_due(PAINTERS):
+            await asyncio.gather(*map(self._paint_one, due))
+        await self._ring_or(self._queue.bells.pictures, await self._queue.next_picture())
+
+    async def _paint_one(self, due: DuePicture) -> None:
+        with bound_contextvars(task=due.task.id):
+            try:
+                next_due = await self._paint(due.task)
+            except Exception:
+                _log.exception("picture could not be painted")
+                retry_at = self._now() + _backoff_s(PAINT_RETRY_S, due.tries)
+                await self._queue.picture_failed(due, retry_at)
+            else:
+                await self._queue.picture_done(due, next_due)
+
+    async def _ring_or(self, bell: asyncio.Event, at: float | None) -> None:
+        """Sleep until the bell rings or the instant has come."""
+        timeout_s = MAX_SLEEP_S if at is None else min(MAX_SLEEP_S, max(0.0, at - self._now()))
+        try:
+            async with asyncio.timeout(timeout_s):
+                await bell.wait()
+        except TimeoutError:
+            return
+
+
+def install_signals(daemon: ChimeraDaemon) -> None:
+    """SIGTERM and SIGINT shut down in order; the second of them ends the process at once.
+
+    That is harmless: whatever was acknowledged is on disk, and the leases run out.
+    """
+    received: list[int] = []
+
+    def handle(number: int) -> None:
+        if received:
+            os._exit(128 + number)
+        received.append(number)
+        _log.info("signal received, draining", signal=signal.Signals(number).name)
+        daemon.stop()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, handle, number)
+
+
+def _sweeping(sweep: Sweep) -> Callable[[], Coroutine[Any, Any, None]]:
+    async def one_round() -> None:
+        try:
+            await sweep.run()
+        except Exception:
+            _log.exception("sweep failed", sweep=sweep.name)
+        await asyncio.sleep(sweep.every_s)
+
+    return one_round
+
+
+def _backoff_s(first_s: float, tries: int) -> float:
+    return min(MAX_RETRY_S, first_s * 2.0 ** min(tries, 16))
+
+
+async def _end(loops: Sequence[asyncio.Task[None]]) -> None:
+    for loop in loops:
+        loop.cancel()
+    await asyncio.gather(*loops, return_exceptions=True)

@@ -1,0 +1,156 @@
+"""Deliveries: stored before they are acknowledged, read in order, kept to be looked at.
+
+A row stays `new` until the transaction that acts on it also marks it done, so that nothing is
+lost and nothing is done twice between the two.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.errors import NotFound
+from bot.tasks.base import Group
+from bot.tasks.sqlite import Tx
+
+MAX_TRIES = 12  #: with the daemon's backoff, about an hour of trouble at GitHub
+
+
+class InboxState(StrEnum):
+    NEW = "new"  #: to be read, now or after `next_at`
+    DONE = "done"  #: its command, if it meant one, is part of the same commit
+    FAILED = "failed"  #: tried often enough; kept for a person, who can replay it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxRow:
+    """A delivery as it was accepted."""
+
+    id: int
+    delivery_id: str  #: GitHub's GUID
+    event_name: str
+    action: str
+    payload_text: str  #: the parsed event as JSON, not the raw body
+    state: InboxState
+    received_at: float
+    tries: int
+    note: str  #: what became of it, in one line
+    error: str
+
+
+_ACCEPT = """
+INSERT INTO inbox (delivery_id, event_name, action, payload_text, state, received_at, next_at)
+VALUES (:delivery_id, :event_name, :action, :payload_text, 'new', :now, :now)
+ON CONFLICT (delivery_id) DO NOTHING
+"""
+_PENDING = """
+SELECT * FROM inbox WHERE state = 'new' AND next_at <= :now ORDER BY id LIMIT :limit
+"""
+_DONE = """
+UPDATE inbox SET state = 'done', note = :note, error = '', done_at = :now
+WHERE id = :id AND state = 'new'
+"""
+_FAILED = """
+UPDATE inbox SET tries = tries + 1, error = :error, next_at = :retry_at,
+    state = CASE WHEN tries + 1 >= :max_tries THEN 'failed' ELSE 'new' END
+WHERE id = :id AND state = 'new'
+"""
+_REPLAY = """
+UPDATE inbox SET state = 'new', next_at = :now, tries = 0, note = '', error = '', done_at = NULL
+WHERE delivery_id = :delivery_id
+"""
+_DELIVERIES = """
+SELECT * FROM inbox WHERE (:state IS NULL OR state = :state) AND id < :before
+ORDER BY id DESC LIMIT :limit
+"""
+_NEXT = "SELECT min(next_at) AS at FROM inbox WHERE state = 'new'"
+_KNOWN = "SELECT 1 FROM inbox WHERE delivery_id = :delivery_id"
+_NEWEST = 2**62
+
+
+class Inbox(Group):
+    async def accept(
+        self, delivery_id: str, event_name: str, action: str, payload_text: str
+    ) -> bool:
+        """Store a delivery durably; False if this GUID was stored before.
+
+        Raises StoreError when it cannot be stored: then it must not be acknowledged.
+        """
+        params = {
+            "delivery_id": delivery_id,
+            "event_name": event_name,
+            "action": action,
+            "payload_text": payload_text,
+            "now": self._now(),
+        }
+        stored = await self._store.write(lambda tx: tx.run(_ACCEPT, params) == 1)
+        if stored:
+            self.bells.inbox.set()
+        return stored
+
+    async def known(self, delivery_id: str) -> bool:
+        """Whether this GUID was accepted before; `accept` decides, this is for a quick answer."""
+        params = {"delivery_id": delivery_id}
+        return await self._store.read(lambda tx: tx.one(_KNOWN, params) is not None)
+
+    async def pending(self, limit: int = 100) -> list[InboxRow]:
+        """What is to be read now, oldest first."""
+        params = {"now": self._now(), "limit": limit}
+        return await self._store.read(lambda tx: [_row(r) for r in tx.all(_PENDING, params)])
+
+    async def inbox_done(self, inbox_id: int, note: str) -> None:
+        """Close a delivery that asked for nothing. Idempotent."""
+        await self._store.write(lambda tx: close_delivery(tx, inbox_id, note, self._now()))
+
+    async def inbox_failed(self, inbox_id: int, error: str, retry_at: float) -> None:
+        """Try a delivery again at `retry_at`; after `MAX_TRIES` it is kept as failed."""
+        params = {"id": inbox_id, "error": error, "retry_at": retry_at, "max_tries": MAX_TRIES}
+        await self._store.write(lambda tx: tx.run(_FAILED, params))
+        self.bells.inbox.set()
+
+    async def next_delivery(self) -> float | None:
+        """The next instant at which a delivery is to be read, which may have passed."""
+
+        def work(tx: Tx) -> float | None:
+            row = tx.one(_NEXT)
+            return None if row is None else row["at"]
+
+        return await self._store.read(work)
+
+    async def deliveries(
+        self, *, state: InboxState | None = None, limit: int = 50, before: int | None = None
+    ) -> list[InboxRow]:
+        """What came, newest first; `before` is the id to go on from."""
+        params = {
+            "state": None if state is None else state.value,
+            "limit": limit,
+            "before": _NEWEST if before is None else before,
+        }
+        return await self._store.read(lambda tx: [_row(r) for r in tx.all(_DELIVERIES, params)])
+
+    async def replay(self, delivery_id: str) -> None:
+        """Read a stored delivery once more. Raises NotFound."""
+        params = {"delivery_id": delivery_id, "now": self._now()}
+        if not await self._store.write(lambda tx: tx.run(_REPLAY, params)):
+            raise NotFound(f"no delivery {delivery_id!r}; `chimera deliveries list` shows them")
+        self.bells.inbox.set()
+
+
+def close_delivery(tx: Tx, inbox_id: int | None, note: str, now: float) -> None:
+    """Mark a delivery done inside the transaction that acted on it; None: there was none."""
+    if inbox_id is not None:
+        tx.run(_DONE, {"id": inbox_id, "note": note, "now": now})
+
+
+def _row(row: sqlite3.Row) -> InboxRow:
+    return InboxRow(
+        id=row["id"],
+        delivery_id=row["delivery_id"],
+        event_name=row["event_name"],
+        action=row["action"],
+        payload_text=row["payload_text"],
+        state=InboxState(row["state"]),
+        received_at=row["received_at"],
+        tries=row["tries"],
+        note=row["note"],
+        error=row["error"],
+    )

@@ -1,0 +1,110 @@
+"""Which pictures of a task (comment, checks, labels) may be out of date, and who paints them.
+
+Every change that people can see makes a picture due, at once or after it has settled. A painter
+takes it under a lease; a change in the meantime makes it due again.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+
+from bot.domain import Task
+from bot.tasks.base import Group, load
+from bot.tasks.rows import task_from
+from bot.tasks.sqlite import Tx
+
+PAINT_LEASE_S = 30.0  #: a painter that is silent for so long has ended
+
+_DUE = """
+SELECT * FROM task WHERE seq IN (
+    SELECT seq FROM task WHERE picture_due <= :now AND picture_lease IS NULL
+    UNION SELECT seq FROM task WHERE picture_lease <= :now)
+ORDER BY coalesce(picture_due, picture_lease) LIMIT :limit
+"""
+_TAKE = """
+UPDATE task SET picture_due = NULL, picture_lease = :until, picture_fence = picture_fence + 1
+WHERE seq = :seq RETURNING picture_fence
+"""
+#: A change since the take has set picture_due again; the earlier of the two counts.
+_DONE = """
+UPDATE task SET picture_lease = NULL, picture_tries = :tries,
+    picture_due = min(coalesce(picture_due, :next_due), coalesce(:next_due, picture_due))
+WHERE id = :id AND picture_fence = :fence
+"""
+_NEXT = """
+SELECT min(at) AS at FROM (
+    SELECT min(picture_due) AS at FROM task
+    WHERE picture_due IS NOT NULL AND picture_lease IS NULL
+    UNION ALL SELECT min(picture_lease) FROM task WHERE picture_lease IS NOT NULL)
+"""
+_SOON = """
+UPDATE task SET picture_due = min(coalesce(picture_due, :due), :due) WHERE id = :id
+"""
+_SAVE = "UPDATE task SET picture_json = :picture WHERE id = :id"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuePicture:
+    """A task to be painted, and the claim to paint it."""
+
+    task: Task
+    fence: int
+    tries: int  #: failed ones since the last that went well
+
+
+class Pictures(Group):
+    async def pictures_due(self, limit: int = 10) -> list[DuePicture]:
+        """Take the pictures that are due, the longest due first."""
+        now = self._now()
+
+        def work(tx: Tx) -> list[DuePicture]:
+            rows = tx.all(_DUE, {"now": now, "limit": limit})
+            return [_taken(tx, row, now + PAINT_LEASE_S) for row in rows]
+
+        return await self._store.write(work)
+
+    async def picture_done(self, due: DuePicture, next_due: float | None) -> None:
+        """The picture shows `due.task`; look again at `next_due`, or after the next change."""
+        await self._finish(due, next_due, tries=0)
+
+    async def picture_failed(self, due: DuePicture, retry_at: float) -> None:
+        """It could not be painted; try again at `retry_at`."""
+        await self._finish(due, retry_at, tries=due.tries + 1)
+
+    async def picture_soon(self, task_id: str, delay_s: float = 0.0) -> None:
+        """Have a task painted although its row has not changed."""
+        params = {"id": task_id, "due": self._now() + delay_s}
+        await self._store.write(lambda tx: tx.run(_SOON, params))
+        self.bells.pictures.set()
+
+    async def next_picture(self) -> float | None:
+        """The next instant at which a picture is due, or a painter's lease runs out."""
+
+        def work(tx: Tx) -> float | None:
+            row = tx.one(_NEXT)
+            return None if row is None else row["at"]
+
+        return await self._store.read(work)
+
+    async def save_picture(self, task_id: str, picture: str) -> None:
+        """Remember what was painted last, as one JSON text of the painter's."""
+        await self._store.write(lambda tx: tx.run(_SAVE, {"id": task_id, "picture": picture}))
+
+    async def picture(self, task_id: str) -> str:
+        """What `save_picture` was given; `{}` before the first time. Raises NotFound."""
+        return await self._store.read(lambda tx: str(load(tx, task_id)["picture_json"]))
+
+    async def _finish(self, due: DuePicture, next_due: float | None, *, tries: int) -> None:
+        params = {
+            "id": due.task.id,
+            "fence": due.fence,
+            "tries": tries,
+            "next_due": next_due,
+        }
+        await self._store.write(lambda tx: tx.run(_DONE, params))
+        self.bells.pictures.set()
+
+
+def _taken(tx: Tx, row: sqlite3.Row, until: float) -> DuePicture:
+    taken = tx.one(_TAKE, {"seq": row["seq"], "until": until})
+    assert taken is not None
+    return DuePicture(task=task_from(row), fence=taken["picture_fence"], tries=row["picture_tries"])

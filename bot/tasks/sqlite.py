@@ -1,0 +1,312 @@
+"""The SQLite driver: one writer with group commit, a few readers, migrations, backup.
+
+Callers hand in plain functions over a `Tx`. Those that arrive while a commit is on its way to
+the disk share the next one: one `BEGIN IMMEDIATE … COMMIT` on the connection's own thread, with
+a savepoint for each caller, so that an error undoes only the work of its own. A caller hears
+back after the commit has reached the disk (`synchronous=FULL`), never before.
+"""
+
+import asyncio
+import itertools
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import aiosqlite
+
+from bot.errors import InputError, StoreError
+from bot.tasks.schema import MIGRATIONS, statements
+
+STORE_FILE = "chimera.db"  #: the store's name in the data directory
+BUSY_S = 5.0  #: how long another process may hold the lock before we say no
+READERS = 2  #: an open reader holds up WAL checkpoints, so there are few and they are brief
+CACHE_KIB = 32_768  #: taken as needed; holds the claim's indexes of a million queued tasks
+MAX_BATCH = 256  #: callers in one commit; bounds how long the first of them waits
+
+T = TypeVar("T")
+
+
+class Tx:
+    """One open transaction. Statements name their parameters (`:id`) and fetch all at once."""
+
+    def __init__(self, raw: sqlite3.Connection) -> None:
+        self._raw = raw
+
+    def all(self, sql: str, params: Mapping[str, Any] | None = None) -> list[sqlite3.Row]:
+        """Every row of a query, or of a `RETURNING` clause."""
+        return self._execute(sql, params or {}).fetchall()
+
+    def one(self, sql: str, params: Mapping[str, Any] | None = None) -> sqlite3.Row | None:
+        """The first row, or None. The rest is fetched too: an unread cursor blocks COMMIT."""
+        rows = self.all(sql, params)
+        return rows[0] if rows else None
+
+    def run(self, sql: str, params: Mapping[str, Any] | None = None) -> int:
+        """How many rows a statement has changed."""
+        return self._execute(sql, params or {}).rowcount
+
+    def _execute(self, sql: str, params: Mapping[str, Any]) -> sqlite3.Cursor:
+        try:
+            return self._raw.execute(sql, params)
+        except UnicodeEncodeError:  # a lone surrogate, which JSON allows and UTF-8 does not
+            return self._raw.execute(sql, {k: _encodable(v) for k, v in params.items()})
+        except OverflowError as error:
+            raise InputError("a number does not fit into 64 bits") from error
+
+
+@dataclass(slots=True)
+class _Call(Generic[T]):
+    """One caller's part of a batch."""
+
+    work: Callable[[Tx], T]
+    answer: "asyncio.Future[T]"
+
+
+class SqliteStore:
+    """An open store. Make one with `await SqliteStore.open(path)`."""
+
+    def __init__(self, path: Path, connections: Sequence["_Connection"]) -> None:
+        self.path = path
+        self._writer, *self._readers = connections
+        self._turn = itertools.cycle(self._readers)
+        self._waiting: list[_Call[Any]] = []
+        self._committer: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @classmethod
+    async def open(cls, path: Path | str) -> "SqliteStore":
+        """Open, check and migrate a store; it is made if there is none.
+
+        Raises StoreError when the file is broken, newer than this program, or unusable.
+        """
+        path = Path(path)
+        connections: list[_Connection] = []
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            connections.append(await _Connection.open(path))
+            await connections[0].call(_prepare, path)
+            for _ in range(READERS):
+                connections.append(await _Connection.open(path, read_only=True))
+        except BaseException as error:
+            for connection in connections:
+                await connection.close()
+            if isinstance(error, (sqlite3.Error, OSError)):
+                raise _store_error(path, error) from error
+            raise
+        return cls(path, connections)
+
+    async def write(self, work: Callable[[Tx], T]) -> T:
+        """Run `work` in a durable transaction of its own and return what it returned.
+
+        Its error undoes what it did and is raised here. `work` runs on another thread and
+        touches nothing but the `Tx`. Cancelling the caller does not stop a batch half-way.
+        Raises StoreError when nothing could be committed.
+        """
+        self._check_open()
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Call(work, answer))
+        if self._committer is None or self._committer.done():
+            self._committer = asyncio.create_task(self._commit_all())
+        return await asyncio.shield(answer)
+
+    async def read(self, work: Callable[[Tx], T]) -> T:
+        """Run `work` on a consistent snapshot that includes every acknowledged write."""
+        self._check_open()
+        try:
+            return await next(self._turn).call(_snapshot, work)
+        except sqlite3.Error as error:
+            raise _store_error(self.path, error) from error
+
+    async def backup(self, target: Path | str) -> None:
+        """Copy the whole store, while it is in use, into a new file that can be opened."""
+        self._check_open()
+        try:
+            await next(self._turn).call(_copy, Path(target))
+        except (sqlite3.Error, OSError) as error:
+            raise _store_error(Path(target), error) from error
+
+    async def close(self) -> None:
+        """Finish what was promised, then close every connection."""
+        self._closed = True
+        if self._committer is not None:
+            await self._committer
+        for connection in (*self._readers, self._writer):
+            await connection.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError(f"{self.path}: the store is closed")
+
+    async def _commit_all(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+            try:
+                results = await self._writer.call(_commit, [call.work for call in batch])
+            except Exception as error:
+                results = [error] * len(batch)
+            for call, result in zip(batch, results, strict=True):
+                self._deliver(call, result)
+
+    def _deliver(self, call: _Call[Any], result: Any) -> None:
+        match result:
+            case sqlite3.IntegrityError():  # the caller's own conflict, not the store's trouble
+                call.answer.set_exception(result)
+            case sqlite3.Error():
+                call.answer.set_exception(_store_error(self.path, result))
+            case BaseException():
+                call.answer.set_exception(result)
+            case _:
+                call.answer.set_result(result)
+
+
+class _Connection:
+    """An aiosqlite connection, and its thread to run whole functions on.
+
+    aiosqlite offers one statement a hop, and a batch wants one hop. Its `_execute` is the only
+    private name that we lean on; every test of the store notices if it goes.
+    """
+
+    def __init__(self, connection: aiosqlite.Connection, raw: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._raw = raw
+
+    @classmethod
+    async def open(cls, path: Path, *, read_only: bool = False) -> "_Connection":
+        # Opened first and handed over: where opening fails, aiosqlite leaves its thread behind.
+        raw = await asyncio.to_thread(_connect, path, read_only=read_only)
+        return cls(await aiosqlite.Connection(lambda: raw, iter_chunk_size=64), raw)
+
+    async def call(self, function: Callable[..., T], *args: Any) -> T:
+        run: Callable[..., Any] = self._connection._execute
+        result: T = await run(function, self._raw, *args)
+        return result
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+
+def check(path: Path | str) -> list[str]:
+    """What is wrong with a store, in SQLite's words; empty when all is well.
+
+    Slower than the check at open: it also compares every index with its table.
+    """
+    try:
+        with closing(_connect(Path(path), read_only=True)) as raw:
+            found = [str(row[0]) for row in raw.execute("PRAGMA integrity_check").fetchall()]
+            orphans = raw.execute("PRAGMA foreign_key_check").fetchall()
+    except sqlite3.Error as error:
+        return [str(error)]
+    return [text for text in found if text != "ok"] + [
+        f"{row[0]}: row {row[1]} refers to nothing" for row in orphans
+    ]
+
+
+def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    raw = sqlite3.connect(
+        path, timeout=BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+    try:
+        raw.row_factory = sqlite3.Row
+        raw.execute("PRAGMA journal_mode=WAL")
+        raw.execute("PRAGMA synchronous=FULL")
+        raw.execute("PRAGMA foreign_keys=ON")
+        raw.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+        if read_only:
+            raw.execute("PRAGMA query_only=ON")
+    except sqlite3.Error:
+        raw.close()
+        raise
+    return raw
+
+
+def _prepare(raw: sqlite3.Connection, path: Path) -> None:
+    """Check what is there and bring it to the newest schema, all or nothing."""
+    answer = str(raw.execute("PRAGMA quick_check(1)").fetchall()[0][0])
+    if answer != "ok":
+        raise sqlite3.DatabaseError(f"malformed: {answer}")
+    raw.execute("BEGIN IMMEDIATE")  # first, so that two processes do not both migrate
+    try:
+        _migrate(raw, path)
+        raw.execute("COMMIT")
+    except BaseException:
+        _roll_back(raw)
+        raise
+
+
+def _migrate(raw: sqlite3.Connection, path: Path) -> None:
+    version = int(raw.execute("PRAGMA user_version").fetchall()[0][0])
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"{path}: made by a newer Chimera (schema {version}; this one knows "
+            f"{len(MIGRATIONS)}). Upgrade Chimera, or restore a backup from before."
+        )
+    for migration in MIGRATIONS[version:]:
+        for statement in statements(migration):
+            raw.execute(statement)
+    raw.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def _commit(raw: sqlite3.Connection, works: Sequence[Callable[[Tx], Any]]) -> list[Any]:
+    """Run every work under its own savepoint; what each returned or raised, in order."""
+    raw.execute("BEGIN IMMEDIATE")
+    try:
+        results = [_one(raw, work) for work in works]
+        raw.execute("COMMIT")
+    except BaseException:
+        _roll_back(raw)
+        raise
+    return results
+
+
+def _one(raw: sqlite3.Connection, work: Callable[[Tx], Any]) -> Any:
+    raw.execute("SAVEPOINT caller")
+    try:
+        result = work(Tx(raw))
+    except Exception as error:
+        if not raw.in_transaction:  # a full disk ends the whole transaction: nobody is served
+            raise
+        raw.execute("ROLLBACK TO caller")
+        result = error
+    raw.execute("RELEASE caller")
+    return result
+
+
+def _snapshot(raw: sqlite3.Connection, work: Callable[[Tx], T]) -> T:
+    raw.execute("BEGIN")
+    try:
+        return work(Tx(raw))
+    finally:
+        _roll_back(raw)
+
+
+def _roll_back(raw: sqlite3.Connection) -> None:
+    if raw.in_transaction:
+        with suppress(sqlite3.Error):
+            raw.execute("ROLLBACK")
+
+
+def _copy(raw: sqlite3.Connection, target: Path) -> None:
+    if target.exists():
+        raise OSError("there is a file already, and a backup never overwrites one")
+    with closing(sqlite3.connect(target)) as copy:
+        raw.backup(copy)
+
+
+def _store_error(path: Path, error: Exception) -> StoreError:
+    text = str(error)
+    if "malformed" in text or "not a database" in text:
+        hint = "The file is broken: restore the newest one made by `chimera db backup`."
+    elif "locked" in text or "busy" in text:
+        hint = f"Another process has held it for {BUSY_S:g} s; only one server may use it."
+    elif "full" in text:
+        hint = "Free space on its disk; nothing was acknowledged in the meantime."
+    else:
+        hint = "Nothing was changed. Check the path, its rights and its disk."
+    return StoreError(f"{path}: {text}. {hint}")
+
+
+def _encodable(value: Any) -> Any:
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

@@ -1,0 +1,103 @@
+"""What the past says about durations and failures, for estimates and metrics."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bot.domain import Cause, Phase, Status
+from bot.tasks.base import Group
+from bot.tasks.sqlite import Tx
+
+WINDOW = 1000  #: tasks that ended last; older ones say little about the next
+
+_PHASES = """
+SELECT journal.phase AS phase, sum(journal.seconds) AS seconds
+FROM (SELECT id FROM task WHERE finished_at IS NOT NULL
+      ORDER BY finished_at DESC LIMIT :window) AS late
+JOIN journal ON journal.task_id = late.id GROUP BY late.id, journal.phase
+"""
+_WHOLE = """
+SELECT finished_at - started_at AS seconds FROM task
+WHERE finished_at IS NOT NULL AND started_at IS NOT NULL AND status = 'COMPLETED'
+ORDER BY finished_at DESC LIMIT :window
+"""
+_ENDED = """
+SELECT status, phase, coalesce(cause, '') AS cause, count(*) AS n FROM task
+WHERE finished_at IS NOT NULL GROUP BY status, phase, cause
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """How a set of durations lies, in seconds (nearest rank)."""
+
+    n: int
+    p50_s: float
+    p90_s: float
+    p95_s: float
+    p99_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failures:
+    """How many tasks ended like this."""
+
+    status: Status
+    phase: Phase  #: the one it failed in, or FAILED where the cursor has moved there
+    cause: Cause | None
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """Working time by phase and for the whole, from first start to end, waits included."""
+
+    phases: dict[Phase, Spread]
+    whole: Spread | None  #: None before the first task has completed
+    ended: dict[Status, int]
+    failures: tuple[Failures, ...]
+
+    @property
+    def success_rate(self) -> float | None:
+        """Completed among the ended that nobody cancelled; None before there is any."""
+        done = self.ended.get(Status.COMPLETED, 0)
+        failed = self.ended.get(Status.FAILED, 0) + self.ended.get(Status.DEAD, 0)
+        return done / (done + failed) if done + failed else None
+
+
+class Statistics(Group):
+    async def history(self) -> History:
+        """Durations of the last `WINDOW` ended tasks, and how all of them have ended."""
+        return await self._store.read(_history)
+
+
+def spread(seconds: Iterable[float]) -> Spread | None:
+    """Percentiles of durations; None of nothing."""
+    ordered = sorted(seconds)
+    if not ordered:
+        return None
+    n = len(ordered)
+    p50, p90, p95, p99 = (ordered[min(n - 1, int(n * q))] for q in (0.5, 0.9, 0.95, 0.99))
+    return Spread(n=n, p50_s=p50, p90_s=p90, p95_s=p95, p99_s=p99)
+
+
+def _history(tx: Tx) -> History:
+    by_phase: dict[Phase, list[float]] = defaultdict(list)
+    for row in tx.all(_PHASES, {"window": WINDOW}):
+        by_phase[Phase(row["phase"])].append(row["seconds"])
+    ended: dict[Status, int] = defaultdict(int)
+    failures: list[Failures] = []
+    for row in tx.all(_ENDED):
+        status = Status(row["status"])
+        ended[status] += row["n"]
+        if status is not Status.COMPLETED:
+            cause = Cause(row["cause"]) if row["cause"] else None
+            failures.append(
+                Failures(status=status, phase=Phase(row["phase"]), cause=cause, n=row["n"])
+            )
+    return History(
+        phases={phase: s for phase, values in by_phase.items() if (s := spread(values))},
+        whole=spread(row["seconds"] for row in tx.all(_WHOLE, {"window": WINDOW})),
+        ended=dict(ended),
+        failures=tuple(failures),
+    )

@@ -1,0 +1,230 @@
+"""How a task moves on: a recorded step, a wake, a deadline, a person's command."""
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from dataclasses import fields, replace
+
+from bot.domain import Cause, Facts, JournalLine, Status, Task
+from bot.errors import LeaseLost, WrongState
+from bot.tasks.base import READY, SIGNAL_AGE_S, Group, add_line, cancelled, load, save
+from bot.tasks.inbox import close_delivery
+from bot.tasks.rows import task_from
+from bot.tasks.sqlite import Tx
+
+_SIGNAL = "INSERT OR REPLACE INTO signal (key, at) VALUES (:key, :now) RETURNING n"
+_WAKE = """
+UPDATE task SET status = 'QUEUED', run_at = :now, ready = 1, signal_n = :n, updated_at = :now
+WHERE status = 'WAITING' AND wait_key = :key RETURNING id
+"""
+_WAKE_DUE = """
+UPDATE task SET status = 'QUEUED', run_at = :now, ready = 1, updated_at = :now
+WHERE status = 'WAITING' AND wait_until <= :now RETURNING id
+"""
+_NEXT_DUE = """
+SELECT min(at) AS at FROM (
+    SELECT min(wait_until) AS at FROM task WHERE status = 'WAITING'
+    UNION ALL SELECT min(run_at) FROM task WHERE status = 'QUEUED' AND ready = 0
+    UNION ALL SELECT min(lease_until) FROM task WHERE status = 'RUNNING')
+"""
+
+_PURGE = (
+    "DELETE FROM signal WHERE at < :day",
+    "DELETE FROM idempotency WHERE at < :day",
+    "DELETE FROM inbox WHERE state = 'done' AND done_at < :month",
+)
+_MONTH_S = 30 * 86_400.0
+
+#: What a person may change while a step runs; the step's own change of it comes first.
+_SHARED = ("repo", "issue", "title", "target_url", "priority", "budget_usd")
+
+
+class Steps(Group):
+    async def record(
+        self,
+        before: Task,
+        line: JournalLine,
+        after: Task,
+        *,
+        keep: bool = False,
+        picture_in: float = 0.0,
+    ) -> Task:
+        """Commit a step: its journal line and the task after it, in one transaction.
+
+        `before` is the task as it was claimed; raises LeaseLost when that claim is not held any
+        more, and then nothing is written. What people changed meanwhile is kept. `keep` holds
+        the claim for the next step if the task goes on RUNNING; without it, it is queued. A
+        park whose key was signalled meanwhile is queued, and a cancelled task is CANCELLED.
+        Returns the task as stored.
+        """
+        now = self._now()
+
+        def work(tx: Tx) -> Task:
+            row = load(tx, before.id)
+            if row["fence"] != before.fence or row["status"] != Status.RUNNING:
+                raise LeaseLost(f"{before.id}: claim {before.fence} is not held any more")
+            task = _released(_merged(before, after, task_from(row)), keep=keep, now=now)
+            task, said = _obeyed(task, line)
+            add_line(tx, replace(said, task_id=before.id))
+            until = now + self.limits.lease_s
+            return save(tx, row, task, now, picture_in=picture_in, lease_until=until)
+
+        task = await self._store.write(work)
+        self._ring_for(task.status)
+        return task
+
+    async def change(
+        self,
+        task_id: str,
+        fn: Callable[[Task], Task],
+        *,
+        line: JournalLine | None = None,
+        inbox_id: int | None = None,
+        expect: Iterable[Status] | None = None,
+        picture_in: float = 0.0,
+    ) -> Task:
+        """Change a task for a person: read, `fn`, write, in one transaction.
+
+        A step that is running loses its lease when the task leaves RUNNING. Raises NotFound, and
+        WrongState when the task is in none of the expected states.
+        """
+        now = self._now()
+        allowed = None if expect is None else frozenset(expect)
+
+        def work(tx: Tx) -> Task:
+            row = load(tx, task_id)
+            task = task_from(row)
+            if allowed is not None and task.status not in allowed:
+                raise WrongState(_refusal(task, allowed))
+            close_delivery(tx, inbox_id, f"task {task_id}", now)
+            if line is not None:
+                add_line(tx, replace(line, task_id=task_id))
+            return self._changed(tx, row, fn(task), now=now, picture_in=picture_in)
+
+        task = await self._store.write(work)
+        self._ring_for(task.status)
+        return task
+
+    async def cancel(self, task_id: str, by: str, *, inbox_id: int | None = None) -> Task:
+        """End a task for a person. A running one is returned RUNNING with `cancel_by` set.
+
+        The caller then tells the pool, and the running step ends it with its next record or when
+        it is let go of. Raises NotFound, and WrongState when it has ended already.
+        """
+        now = self._now()
+
+        def work(tx: Tx) -> Task:
+            row = load(tx, task_id)
+            task = task_from(row)
+            if task.status.ended:
+                raise WrongState(f"{task_id} has ended ({task.status}) and cannot be cancelled")
+            close_delivery(tx, inbox_id, f"task {task_id} cancelled", now)
+            if task.status is not Status.RUNNING:
+                return cancelled(tx, row, by, now)
+            asked = replace(task, cancel_by=task.cancel_by or by)
+            return self._changed(tx, row, asked, now=now, picture_in=0.0)
+
+        task = await self._store.write(work)
+        self._ring_for(task.status)
+        return task
+
+    async def wake(self, key: str, *, inbox_id: int | None = None) -> list[str]:
+        """Queue every task that waits for `key`; their ids.
+
+        The signal is kept for a day, so that a task which parks on it later, because its step
+        was still running, sees it. A task never sees the same signal twice.
+        """
+        now = self._now()
+
+        def work(tx: Tx) -> list[str]:
+            signal = tx.one(_SIGNAL, {"key": key, "now": now})
+            assert signal is not None
+            rows = tx.all(_WAKE, {"key": key, "now": now, "n": signal["n"]})
+            close_delivery(tx, inbox_id, f"woke {len(rows)} tasks", now)
+            return [row["id"] for row in rows]
+
+        woken = await self._store.write(work) if key else []
+        if woken:
+            self._ring_for(Status.QUEUED)
+        return woken
+
+    async def wake_due(self) -> list[str]:
+        """Make every parked or delayed task claimable whose time has come; their ids."""
+        now = self._now()
+
+        def work(tx: Tx) -> list[str]:
+            rows = tx.all(READY, {"now": now}) + tx.all(_WAKE_DUE, {"now": now})
+            return [row["id"] for row in rows]
+
+        woken = await self._store.write(work)
+        if woken:
+            self._ring_for(Status.QUEUED)
+        return woken
+
+    async def next_due(self) -> float | None:
+        """The next instant at which a deadline, a delayed try or a lease runs out."""
+
+        def work(tx: Tx) -> float | None:
+            row = tx.one(_NEXT_DUE)
+            return None if row is None else row["at"]
+
+        return await self._store.read(work)
+
+    async def purge(self) -> None:
+        """Forget what nothing can ask for any more: old signals, keys and done deliveries."""
+        now = self._now()
+        params = {"day": now - SIGNAL_AGE_S, "month": now - _MONTH_S}
+        await self._store.write(lambda tx: [tx.run(sql, params) for sql in _PURGE])
+
+    def _changed(
+        self, tx: Tx, row: sqlite3.Row, new: Task, *, now: float, picture_in: float
+    ) -> Task:
+        old = task_from(row)
+        leaves = old.status is Status.RUNNING and new.status is not Status.RUNNING
+        new = replace(new, id=old.id, fence=old.fence + leaves)
+        return save(
+            tx,
+            row,
+            new,
+            now,
+            picture_in=picture_in,
+            lost=row["lost"] if new.status is old.status else 0,
+            lease_until=row["lease_until"],
+        )
+
+
+def _merged(before: Task, after: Task, stored: Task) -> Task:
+    """What the step changed, on top of what people changed while it ran."""
+    kept = {n: getattr(stored, n) for n in _SHARED if getattr(after, n) == getattr(before, n)}
+    facts = _merged_facts(before.facts, after.facts, stored.facts)
+    return replace(
+        after, id=stored.id, fence=stored.fence, cancel_by=stored.cancel_by, facts=facts, **kept
+    )
+
+
+def _merged_facts(before: Facts, after: Facts, stored: Facts) -> Facts:
+    if stored == before:
+        return after
+    names = [field.name for field in fields(Facts)]
+    changed = {n: getattr(after, n) for n in names if getattr(after, n) != getattr(before, n)}
+    return replace(stored, **changed)
+
+
+def _released(task: Task, *, keep: bool, now: float) -> Task:
+    if task.status is Status.RUNNING and not keep:
+        return replace(task, status=Status.QUEUED, run_at=now)
+    return task
+
+
+def _obeyed(task: Task, line: JournalLine) -> tuple[Task, JournalLine]:
+    """A cancellation that was asked for ends the task now, unless it has just ended by itself."""
+    if not task.cancel_by or task.status.ended:
+        return task, line
+    summary = f"Cancelled by {task.cancel_by}"
+    ended = replace(task, status=Status.CANCELLED, cause=Cause.PERSON, summary=summary)
+    said = replace(line, summary=f"{line.summary} ({summary})", by=line.by or task.cancel_by)
+    return ended, said
+
+
+def _refusal(task: Task, allowed: frozenset[Status]) -> str:
+    possible = ", ".join(sorted(allowed))
+    return f"{task.id} is {task.status}; this is possible when it is {possible}"

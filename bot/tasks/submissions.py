@@ -1,0 +1,113 @@
+"""How a wish becomes a task, exactly once."""
+
+import sqlite3
+from dataclasses import replace
+from typing import Any
+
+from bot.domain import Task
+from bot.errors import InputError
+from bot.tasks.base import Group, load
+from bot.tasks.ids import new_id
+from bot.tasks.inbox import close_delivery
+from bot.tasks.rows import TASK_COLUMNS, order_key, task_from, task_params
+from bot.tasks.sqlite import Tx
+
+_COLUMNS = (*TASK_COLUMNS, "label_event_id", "order_key", "enqueued_at", "picture_due")
+
+_INSERT = f"""
+INSERT INTO task ({", ".join(_COLUMNS)}) VALUES ({", ".join(f":{name}" for name in _COLUMNS)})
+"""  # noqa: S608 - our own column names
+_OF_ISSUE = """
+SELECT * FROM task WHERE repo_id = :repo_id AND issue = :issue ORDER BY seq DESC
+"""
+_SAME_ID = "SELECT * FROM task WHERE id = :id"
+_REMEMBERED = "SELECT request_hash, task_id FROM idempotency WHERE key = :key"
+_REMEMBER = """
+INSERT INTO idempotency (key, request_hash, task_id, at)
+VALUES (:key, :request_hash, :task_id, :now)
+"""
+
+
+class Submissions(Group):
+    async def submit(
+        self,
+        new: Task,
+        *,
+        inbox_id: int | None = None,
+        label_event_id: str = "",
+        idempotency_key: str = "",
+        request_hash: str = "",
+    ) -> tuple[Task, bool]:
+        """Store a new task; or return the one that this wish has already become, and False.
+
+        An issue has one live task. A finished one is followed by another only for a newer label
+        event than it knew. An empty `new.id` is given here. With an idempotency key the same
+        request gets the same task; raises InputError for another request under the same key.
+        """
+        now = self._now()
+
+        def work(tx: Tx) -> tuple[Task, bool]:
+            known = _by_key(tx, idempotency_key, request_hash) or _existing(tx, new, label_event_id)
+            task = task_from(known) if known else _insert(tx, new, label_event_id, now)
+            if idempotency_key:
+                _remember(tx, idempotency_key, request_hash, task.id, now)
+            close_delivery(tx, inbox_id, f"task {task.id}", now)
+            return task, known is None
+
+        task, created = await self._store.write(work)
+        if created:
+            self._ring_for(task.status)
+        return task, created
+
+
+def _by_key(tx: Tx, key: str, request_hash: str) -> sqlite3.Row | None:
+    row = tx.one(_REMEMBERED, {"key": key}) if key else None
+    if row is None:
+        return None
+    if row["request_hash"] != request_hash:
+        raise InputError(f"Idempotency-Key {key!r} was used with another request; use a new one")
+    return load(tx, row["task_id"])
+
+
+def _remember(tx: Tx, key: str, request_hash: str, task_id: str, now: float) -> None:
+    if tx.one(_REMEMBERED, {"key": key}) is None:
+        tx.run(
+            _REMEMBER,
+            {"key": key, "request_hash": request_hash, "task_id": task_id, "now": now},
+        )
+
+
+def _existing(tx: Tx, new: Task, label_event_id: str) -> sqlite3.Row | None:
+    if new.id and (same := tx.one(_SAME_ID, {"id": new.id})):
+        return same
+    if new.repo is None or not new.issue:
+        return None
+    for row in tx.all(_OF_ISSUE, {"repo_id": new.repo.id, "issue": new.issue}):
+        if row["finished_at"] is None or not _newer(label_event_id, row["label_event_id"]):
+            return row
+    return None
+
+
+def _newer(event_id: str, than: str) -> bool:
+    """Event ids of GitHub are numbers that grow; an unknown one is taken as news."""
+    if event_id.isdecimal() and than.isdecimal():
+        return int(event_id) > int(than)
+    return not event_id or event_id != than
+
+
+def _insert(tx: Tx, new: Task, label_event_id: str, now: float) -> Task:
+    task = replace(
+        new,
+        id=new.id or new_id(now),
+        created_at=now,
+        updated_at=now,
+        run_at=max(new.run_at, now),
+    )
+    params: dict[str, Any] = task_params(task, now) | {
+        "label_event_id": label_event_id,
+        "enqueued_at": now,
+        "order_key": order_key(now, task.priority),
+        "picture_due": now,
+    }
+    tx.run(_INSERT, params)
+    return task
