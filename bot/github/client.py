@@ -1,0 +1,285 @@
+"""The one connection to GitHub: credentials, deadlines, limits, and which call may be repeated.
+
+Written on httpx alone. githubkit was tried first: its retry, timeout, limit, redirect and token
+handling would all have to be switched off or replaced here, its client lives in a context variable
+(a task started elsewhere opens, and then closes, a connection pool of its own), and what remains
+costs 14 MB and half a second of start-up.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from bot.errors import AuthFailed, RateLimited, Refused, Transient, Uncertain
+from bot.github.answers import SAFE_METHODS, Answer, error_in, graphql_error, lost
+from bot.github.app_jwt import AppKey
+from bot.github.fields import Fields
+from bot.github.governor import Governor
+from bot.github.memory import Memory
+from bot.github.tokens import Tokens
+from bot.log import get, mask
+
+API_VERSION = "2022-11-28"  #: the one that every supported GitHub Enterprise Server knows
+GITHUB = "https://api.github.com"
+CONNECT_S = 5.0
+WHOLE_S = 15.0  #: GitHub itself gives up after 10 s
+MAX_REPEATS = 2  #: of a read; a write is never repeated here
+MAX_ANSWER = 32 * 1024 * 1024  #: bytes
+MAX_PAGES = 50  #: of 100 items
+MAX_REDIRECTS = 3  #: of a read: a renamed repository, a log on another host
+
+Params = Mapping[str, str | int]
+
+log = get("github")
+
+
+class GitHub:
+    """Speaks with one GitHub (github.com, an Enterprise Server, a local hub) as one App.
+
+    Use as an async context manager, once for the life of the process. `api_url` is the REST base;
+    the places of GraphQL, of pages and of git follow from it. `transport` replaces the network.
+    `write_spacing_s` lies between two writes of an installation, `backoff_s` before a read that is
+    repeated, and `whole_s` bounds one call.
+    """
+
+    def __init__(
+        self,
+        *,
+        app_id: int,
+        private_key: str,
+        api_url: str = GITHUB,
+        transport: httpx.AsyncBaseTransport | None = None,
+        write_spacing_s: float = 1.0,
+        backoff_s: float = 0.25,
+        whole_s: float = WHOLE_S,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.api_url = api_url.rstrip("/")
+        self.app_id = app_id
+        self.now = now
+        self.memory = Memory(now=now)
+        self._backoff_s = backoff_s
+        self._whole_s = whole_s
+        self._spacing_s = write_spacing_s
+        self._governors: dict[int, Governor] = {}
+        self._key = AppKey(app_id, private_key)
+        self._tokens = Tokens(mint=self._mint, now=now)
+        self._http = httpx.AsyncClient(
+            transport=transport,
+            timeout=httpx.Timeout(whole_s, connect=CONNECT_S, pool=CONNECT_S),
+            limits=httpx.Limits(max_connections=50, max_keepalive_connections=20),
+            max_redirects=MAX_REDIRECTS,
+            headers={
+                "accept": "application/vnd.github+json",
+                "x-github-api-version": API_VERSION,
+                "user-agent": "chimera-bot",
+            },
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._http.aclose()
+
+    @property
+    def graphql_url(self) -> str:
+        """`…/graphql`, which on an Enterprise Server is not below the version."""
+        return f"{self.api_url.removesuffix('/v3')}/graphql"
+
+    @property
+    def web_url(self) -> str:
+        """Where the pages are, and below it the repositories for git."""
+        if self.api_url == GITHUB:
+            return "https://github.com"
+        return self.api_url.removesuffix("/v3").removesuffix("/api")
+
+    async def token(self, installation_id: int) -> str:
+        """An installation's token, for git. Raises as `call` does."""
+        return await self._tokens.get(installation_id)
+
+    async def get(self, path: str, *, installation_id: int, params: Params | None = None) -> Answer:
+        """Read one thing."""
+        return await self.call("GET", path, installation_id=installation_id, params=params)
+
+    async def pages(
+        self, path: str, *, installation_id: int, params: Params | None = None
+    ) -> AsyncIterator[Answer]:
+        """All pages of a list, 100 items each, to the last or to MAX_PAGES."""
+        first = {"per_page": 100, **(params or {})}
+        answer = await self.get(path, installation_id=installation_id, params=first)
+        yield answer
+        for _ in range(MAX_PAGES - 1):
+            if not answer.next_page:
+                return
+            rest = self._own_path(answer.next_page)
+            answer = await self.get(rest, installation_id=installation_id)
+            yield answer
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        installation_id: int,
+        params: Params | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """One call as an installation, or as the App itself with `installation_id=0`.
+
+        Returns a 2xx answer. Raises RateLimited, AuthFailed, Refused and Conflict where GitHub
+        said no; Transient where nothing was changed; Uncertain where a write may have happened.
+        """
+        url = f"{self.api_url}{path}"
+        request = self._http.build_request(method, url, params=params, json=body)
+        if method in SAFE_METHODS:
+            self._governor(installation_id).check()
+            return await self._repeated(request, path, installation_id)
+        return await self._write(request, path, installation_id, creates=method == "POST")
+
+    async def graphql(
+        self, query: str, variables: Mapping[str, Any], *, installation_id: int
+    ) -> Fields:
+        """The `data` of a GraphQL answer, queries and mutations alike under the governor.
+
+        Raises as `call` does; the errors of GraphQL come with status 200.
+        """
+        body = {"query": query, "variables": dict(variables)}
+        request = self._http.build_request("POST", self.graphql_url, json=body)
+        mutation = query.lstrip().startswith("mutation")
+        try:
+            answer = await self._write(request, "/graphql", installation_id, creates=mutation)
+            found = Fields(answer.json())
+            if error := graphql_error(answer, found, now=self.now()):
+                raise error
+        except Uncertain as error:
+            if mutation:
+                raise
+            raise Transient(str(error), retry_at=error.retry_at) from error
+        return found["data"]
+
+    async def _write(
+        self, request: httpx.Request, path: str, installation_id: int, *, creates: bool
+    ) -> Answer:
+        await self._credential(installation_id)  # made before our turn, not during it
+        async with self._governor(installation_id).write(creates=creates):
+            return await self._once(request, path, installation_id)
+
+    async def _repeated(self, request: httpx.Request, path: str, installation_id: int) -> Answer:
+        """A read, again after a passing failure, with growing pauses; MAX_REPEATS times at most."""
+        for repeat in range(MAX_REPEATS):
+            try:
+                return await self._once(request, path, installation_id)
+            except Transient as error:
+                if error.retry_at is not None:
+                    raise
+                log.info("read repeated", path=path, error=str(error))
+                jitter = random.uniform(0.75, 1.25)  # noqa: S311
+                await asyncio.sleep(self._backoff_s * 4**repeat * jitter)
+        return await self._once(request, path, installation_id)
+
+    async def _once(self, request: httpx.Request, path: str, installation_id: int) -> Answer:
+        """One call; a 401 (nothing was done) renews the token and calls a second time."""
+        token = await self._credential(installation_id)
+        try:
+            return self._judged(await self._send(request, path, token), installation_id)
+        except AuthFailed:
+            if not installation_id:
+                raise
+        renewed = await self._tokens.renew(installation_id, instead_of=token)
+        return self._judged(await self._send(request, path, renewed), installation_id)
+
+    async def _credential(self, installation_id: int) -> str:
+        if installation_id:
+            return await self._tokens.get(installation_id)
+        return self._key.token(now=self.now())
+
+    async def _mint(self, installation_id: int) -> tuple[str, str]:
+        """A new installation token and when it ends. A lost answer leaves nothing behind."""
+        path = f"/app/installations/{installation_id}/access_tokens"
+        self._governor(0).check()
+        request = self._http.build_request("POST", f"{self.api_url}{path}")
+        try:
+            given = Fields((await self._repeated(request, path, 0)).json())
+        except Refused as error:
+            text = f"the App has no access to installation {installation_id}: {error}"
+            raise AuthFailed(text) from error
+        except Uncertain as error:
+            raise Transient(str(error), retry_at=error.retry_at) from error
+        token = given.text("token")
+        if not token:
+            raise Transient(f"POST {path}: the answer has no token")
+        mask.learn(token)
+        return token, given.text("expires_at")
+
+    def _judged(self, answer: Answer, installation_id: int) -> Answer:
+        """The answer, if it is a 2xx; else its error, and the governor hears of a limit."""
+        governor = self._governor(installation_id)
+        error = error_in(answer, now=self.now(), repetition=governor.repetition)
+        if error is None:
+            governor.answered()
+            return answer
+        if isinstance(error, RateLimited) and error.retry_at is not None:
+            governor.blocked(error.retry_at)
+        log.info("call refused", path=answer.path, status=answer.status, error=str(error))
+        raise error
+
+    async def _send(self, request: httpx.Request, path: str, token: str) -> Answer:
+        """One exchange within `whole_s`, whatever trickles."""
+        request.headers["authorization"] = f"Bearer {token}"
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(self._whole_s):
+                answer = await self._exchange(request, path)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            text = f"{request.method} {path}: no connection ({type(error).__name__})"
+            raise Transient(text) from error
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
+            raise lost(request.method, path, f"{type(error).__name__} {error}") from error
+        ms = round((time.monotonic() - started) * 1000)
+        log.debug("GitHub called", method=request.method, path=path, status=answer.status, ms=ms)
+        return answer
+
+    async def _exchange(self, request: httpx.Request, path: str) -> Answer:
+        follow = request.method in SAFE_METHODS
+        response = await self._http.send(request, stream=True, follow_redirects=follow)
+        try:
+            body = bytearray()
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > MAX_ANSWER:
+                    raise lost(request.method, path, f"the answer exceeds {MAX_ANSWER} bytes")
+        finally:
+            await response.aclose()
+        return Answer(
+            method=request.method,
+            path=path,
+            status=response.status_code,
+            headers={name.lower(): value for name, value in response.headers.items()},
+            body=bytes(body),
+        )
+
+    def _governor(self, installation_id: int) -> Governor:
+        if installation_id not in self._governors:
+            governor = Governor(spacing_s=self._spacing_s, now=self.now)
+            self._governors[installation_id] = governor
+        return self._governors[installation_id]
+
+    def _own_path(self, url: str) -> str:
+        """A page link of GitHub's, below our base: nothing else gets our token."""
+        base, link = urlsplit(self.api_url), urlsplit(url)
+        if link.netloc != base.netloc or not link.path.startswith(f"{base.path}/"):
+            raise Transient(f"the next page is elsewhere: {url[:200]!r}")
+        query = f"?{link.query}" if link.query else ""
+        return f"{link.path.removeprefix(base.path)}{query}"

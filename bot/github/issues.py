@@ -1,0 +1,175 @@
+"""Issues, their comments, labels and reactions.
+
+https://docs.github.com/en/rest/issues and https://docs.github.com/en/rest/reactions
+"""
+
+from collections.abc import Sequence
+
+from bot.errors import Refused
+from bot.github import names
+from bot.github.calls import RepoCalls, in_url, is_missing
+from bot.github.fields import Fields
+from bot.github.readers import actor_of, labels_of
+from bot.github.types import Comment, Issue, LabelEvent, Made
+
+ROLE_S = 60.0  #: how long a person's role may be remembered
+
+
+class IssueCalls(RepoCalls):
+    """What we do with issues, and with the conversation of a pull request."""
+
+    async def role_of(self, login: str) -> str:
+        """`role_name`: admin, maintain, write, triage, read, a custom role's name, or none.
+
+        The older `permission` folds maintain into write and triage into read. At most ROLE_S old.
+        """
+        key = ("role", self.repo.id, names.login(login).lower())
+        if (known := self.github.memory.get(key)) is not None:
+            return known
+        return self.github.memory.keep(key, await self._role(login), for_s=ROLE_S)
+
+    async def issue(self, number: int) -> Issue:
+        """Raises Refused with 404 or 410 for a deleted one."""
+        return _issue(await self._get(f"/issues/{names.number(number)}"))
+
+    async def issues(self, *, labels: Sequence[str] = (), state: str = "open") -> list[Issue]:
+        """Issues with all these labels, without pull requests."""
+        params = {"state": state} | ({"labels": ",".join(labels)} if labels else {})
+        found = [_issue(one) for one in await self._list("/issues", params)]
+        return [issue for issue in found if not issue.is_pull]
+
+    async def create_issue(self, *, title: str, body: str, labels: Sequence[str] = ()) -> Made:
+        return await self._make("/issues", {"title": title, "body": body, "labels": list(labels)})
+
+    async def close_issue(self, number: int, *, completed: bool = True) -> None:
+        """Close it as completed, or as not planned."""
+        reason = "completed" if completed else "not_planned"
+        body = {"state": "closed", "state_reason": reason}
+        await self._send("PATCH", f"/issues/{names.number(number)}", body)
+
+    async def reopen_issue(self, number: int) -> None:
+        await self._send("PATCH", f"/issues/{names.number(number)}", {"state": "open"})
+
+    async def comments(self, number: int, *, since: str = "") -> list[Comment]:
+        """All comments, oldest first; `since` (ISO 8601) leaves out what is older."""
+        params = {"since": since} if since else None
+        path = f"/issues/{names.number(number)}/comments"
+        return [_comment(one) for one in await self._list(path, params)]
+
+    async def create_comment(self, number: int, body: str) -> Made:
+        return await self._make(f"/issues/{names.number(number)}/comments", {"body": body})
+
+    async def edit_comment(self, comment_id: int, body: str) -> None:
+        path = f"/issues/comments/{names.number(comment_id)}"
+        await self._send("PATCH", path, {"body": body})
+
+    async def pin_comment(self, comment_id: int) -> bool:
+        """Pin it above the conversation; False where this GitHub cannot (older servers: 404)."""
+        try:
+            await self._send("PUT", f"/issues/comments/{names.number(comment_id)}/pin")
+        except Refused as error:
+            if not is_missing(error):
+                raise
+            return False
+        return True
+
+    async def add_label(self, number: int, label: str) -> None:
+        """Put one label on; the others are not ours to touch."""
+        path = f"/issues/{names.number(number)}/labels"
+        await self._send("POST", path, {"labels": [label]})
+
+    async def remove_label(self, number: int, label: str) -> None:
+        """Take one label off; fine where it is not there."""
+        path = f"/issues/{names.number(number)}/labels/{in_url(label)}"
+        await self._delete(path)
+
+    async def ensure_label(self, name: str, *, color: str, description: str) -> None:
+        """Make the label where there is none (`color` is six hex digits); an existing one stays."""
+        body = {"name": name, "color": color.removeprefix("#"), "description": description[:100]}
+        try:
+            await self._send("POST", "/labels", body)
+        except Refused as error:
+            if error.status != 422 or "already_exists" not in error.body:
+                raise
+
+    async def labels(self) -> tuple[str, ...]:
+        """The names of the repository's labels."""
+        return tuple(one.text("name") for one in await self._list("/labels"))
+
+    async def react_to_issue(self, number: int, content: str) -> int:
+        """The reaction's id; the same one where it exists (+1, eyes, rocket, confused …)."""
+        path = f"/issues/{names.number(number)}/reactions"
+        return (await self._make(path, {"content": content})).id
+
+    async def react_to_comment(self, comment_id: int, content: str) -> int:
+        """As `react_to_issue`."""
+        path = f"/issues/comments/{names.number(comment_id)}/reactions"
+        return (await self._make(path, {"content": content})).id
+
+    async def unreact_to_issue(self, number: int, reaction_id: int) -> None:
+        """Take a reaction of ours off; fine where it is not there."""
+        path = f"/issues/{names.number(number)}/reactions/{names.number(reaction_id)}"
+        await self._delete(path)
+
+    async def unreact_to_comment(self, comment_id: int, reaction_id: int) -> None:
+        """As `unreact_to_issue`."""
+        reaction = names.number(reaction_id)
+        await self._delete(f"/issues/comments/{names.number(comment_id)}/reactions/{reaction}")
+
+    async def label_events(self, number: int) -> list[LabelEvent]:
+        """Who put which label on or off, and when; oldest first."""
+        events = await self._list(f"/issues/{names.number(number)}/events")
+        return [_label_event(e) for e in events if e.text("event") in {"labeled", "unlabeled"}]
+
+    async def _role(self, login: str) -> str:
+        try:
+            given = await self._get(f"/collaborators/{in_url(login)}/permission")
+        except Refused as error:
+            if not is_missing(error):
+                raise
+            return "none"
+        return given.text("role_name") or given.text("permission") or "none"
+
+    async def _delete(self, path: str) -> None:
+        try:
+            await self._send("DELETE", path)
+        except Refused as error:
+            if not is_missing(error):
+                raise
+
+
+def _issue(given: Fields) -> Issue:
+    return Issue(
+        number=given.number("number"),
+        title=given.text("title"),
+        body=given.text("body"),
+        author=actor_of(given["user"]),
+        labels=labels_of(given),
+        state=given.text("state"),
+        locked=given.flag("locked"),
+        is_pull=given.has("pull_request"),
+        html_url=given.text("html_url"),
+        created_at=given.text("created_at"),
+        updated_at=given.text("updated_at"),
+    )
+
+
+def _comment(given: Fields) -> Comment:
+    return Comment(
+        id=given.number("id"),
+        author=actor_of(given["user"]),
+        body=given.text("body"),
+        html_url=given.text("html_url"),
+        created_at=given.text("created_at"),
+        app_id=given["performed_via_github_app"].number("id"),
+    )
+
+
+def _label_event(given: Fields) -> LabelEvent:
+    return LabelEvent(
+        id=given.number("id"),
+        label=given["label"].text("name"),
+        added=given.text("event") == "labeled",
+        actor=actor_of(given["actor"]),
+        at=given.text("created_at"),
+    )

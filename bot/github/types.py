@@ -1,0 +1,322 @@
+"""What GitHub told us, as data: one small class for each kind of thing we ask about."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.domain import Actor, RepoRef
+
+
+class CheckStatus(StrEnum):
+    """Of a check run."""
+
+    QUEUED = "queued"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+
+
+class Conclusion(StrEnum):
+    """Of a completed check run, as we may set it."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    NEUTRAL = "neutral"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+    TIMED_OUT = "timed_out"
+    ACTION_REQUIRED = "action_required"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """Something that now exists: its id, and where a person sees it."""
+
+    id: int
+    url: str
+    number: int = 0  #: of an issue or pull request
+    node_id: str = ""  #: its name in GraphQL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepoInfo:
+    ref: RepoRef
+    private: bool
+    archived: bool
+    html_url: str
+    merge_methods: tuple[str, ...]  #: of merge, squash, rebase: what the repository allows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
+    number: int
+    title: str
+    body: str
+    author: Actor
+    labels: tuple[str, ...]
+    state: str  #: open, closed
+    locked: bool
+    is_pull: bool
+    html_url: str
+    created_at: str  #: ISO 8601, UTC, as all the times below
+    updated_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comment:
+    id: int
+    author: Actor
+    body: str
+    html_url: str
+    created_at: str
+    app_id: int = 0  #: of the App that wrote it; 0: a person, or not said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelEvent:
+    """A label was put on or taken off an issue."""
+
+    id: int
+    label: str
+    added: bool
+    actor: Actor
+    at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pull:
+    number: int
+    node_id: str
+    title: str
+    body: str
+    state: str  #: open, closed
+    draft: bool
+    merged: bool
+    mergeable: bool | None  #: None while GitHub has not worked it out
+    mergeable_state: str
+    merge_sha: str  #: of the merge, once merged
+    head_ref: str
+    head_sha: str
+    head_repo_id: int  #: 0: the fork is gone
+    base_ref: str
+    base_sha: str
+    author: Actor
+    html_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineComment:
+    """A remark on a line of the new side, to go out with a review."""
+
+    path: str
+    line: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    id: int
+    author: Actor
+    state: str  #: approved, changes_requested, commented, dismissed, pending
+    body: str
+    commit_sha: str
+    html_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewComment:
+    """A remark on a line of a pull request; `reply_to` names the first of its thread."""
+
+    id: int
+    author: Actor
+    path: str
+    line: int  #: 0: the line is no longer part of the diff
+    body: str
+    reply_to: int
+    review_id: int
+    html_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotation:
+    path: str
+    line: int
+    level: str  #: notice, warning, failure
+    message: str
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Button:
+    """On a completed check run; at most 20, 40 and 20 characters, three of them."""
+
+    label: str
+    description: str
+    identifier: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What a check run shall say. An update leaves alone what is empty here."""
+
+    status: CheckStatus
+    conclusion: Conclusion | None = None
+    title: str = ""
+    summary: str = ""
+    text: str = ""
+    details_url: str = ""
+    annotations: tuple[Annotation, ...] = ()  #: at most 50; an update adds to those before
+    buttons: tuple[Button, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRun:
+    id: int
+    name: str
+    head_sha: str
+    external_id: str
+    status: str
+    conclusion: str  #: empty until completed
+    app_id: int
+    app_slug: str
+    html_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CombinedStatus:
+    """The commit statuses of a commit (the older sibling of check runs)."""
+
+    state: str  #: success, pending, failure
+    failed: tuple[str, ...]  #: contexts
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workflow:
+    id: int
+    name: str
+    path: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run of an Actions workflow."""
+
+    id: int
+    workflow: str  #: the workflow file's path
+    title: str
+    event: str
+    status: str  #: queued, in_progress, completed, waiting …
+    conclusion: str
+    head_branch: str
+    head_sha: str
+    attempt: int
+    html_url: str
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job of a run; its id is that of its check run, whose annotations it writes."""
+
+    id: int
+    name: str
+    status: str
+    conclusion: str
+    failed_steps: tuple[str, ...]
+    html_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentInfo:
+    id: int
+    sha: str
+    ref: str
+    environment: str
+    task: str
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentStatus:
+    id: int
+    state: str
+    environment_url: str
+    log_url: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    name: str
+    html_url: str
+    protection: tuple[str, ...]  #: required_reviewers, wait_timer, branch_policy, custom ones
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What rulesets ask of a branch. Classic protection cannot be read without admin rights."""
+
+    kinds: tuple[str, ...]
+    required_checks: tuple[str, ...]
+    merge_queue: bool
+    approvals: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    sha: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppInfo:
+    id: int
+    slug: str
+    name: str
+    html_url: str
+    permissions: tuple[tuple[str, str], ...]
+    events: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    id: int
+    account: str
+    suspended: bool
+    repository_selection: str  #: all, selected
+    permissions: tuple[tuple[str, str], ...]
+    events: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookDelivery:
+    id: int  #: of this attempt, for redelivery
+    guid: str  #: shared by all attempts
+    event: str
+    action: str
+    status_code: int  #: our answer; 0: none
+    redelivery: bool
+    delivered_at: str
+    installation_id: int
+    repository_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookConfig:
+    url: str
+    content_type: str
+    insecure_ssl: bool
+    has_secret: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewApp:
+    """What the manifest conversion hands out, once. Three of these are secrets."""
+
+    id: int
+    slug: str
+    html_url: str
+    client_id: str
+    client_secret: str
+    webhook_secret: str
+    pem: str

@@ -1,0 +1,187 @@
+"""The token and the network: where it is sent, and where it is never found."""
+
+import asyncio
+import base64
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.errors import AuthFailed, Conflict, Deadline, Refused, Transient, Uncertain
+from bot.github.git import Git
+from bot.github.git_process import git as run
+
+TOKEN = "ghs_5_canary.token-of_an_installation"
+BASIC = base64.b64encode(f"x-access-token:{TOKEN}".encode()).decode()
+
+
+class Remote:
+    """A server that answers git's first request with one status, and looks around meanwhile."""
+
+    def __init__(self, status: str, headers: str = "") -> None:
+        self.status = status
+        self.headers = headers
+        self.requests: list[str] = []
+        self.command_lines: list[str] = []
+        self.url = ""
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            self.requests.append((await reader.readuntil(b"\r\n\r\n")).decode())
+            self.command_lines += [
+                path.read_bytes().decode("utf-8", "replace") for path in command_lines()
+            ]
+            head = f"HTTP/1.1 {self.status}\r\n{self.headers}content-length: 0\r\n"
+            writer.write(f"{head}connection: close\r\n\r\n".encode())
+            await writer.drain()
+        writer.close()
+
+
+def command_lines() -> list[Path]:
+    """Of every process that is alive on this machine."""
+    return [path for path in Path("/proc").glob("[0-9]*/cmdline") if is_readable(path)]
+
+
+def is_readable(path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return bool(path.read_bytes())
+    return False
+
+
+def everything_in(folder: Path) -> bytes:
+    return b"\n".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+@contextlib.asynccontextmanager
+async def serving(remote: Remote) -> AsyncIterator[Remote]:
+    server = await asyncio.start_server(remote.answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    remote.url = f"http://127.0.0.1:{port}/acme/shop.git"
+    async with server:
+        yield remote
+
+
+async def test_the_token_is_sent_as_basic_auth_and_found_nowhere_else(tmp_path: Path) -> None:
+    git = Git(tmp_path)
+    async with serving(Remote("404 Not Found")) as remote:
+        with pytest.raises(Refused) as caught:
+            await git.mirror(remote.url, "acme-shop", TOKEN)
+    assert f"Authorization: Basic {BASIC}" in remote.requests[0]
+    assert any("ls-remote" in line or "fetch" in line for line in remote.command_lines)
+    places = "\n".join([*remote.command_lines, str(caught.value), caught.value.body])
+    assert TOKEN not in places
+    assert BASIC not in places
+    stored = everything_in(tmp_path)
+    assert TOKEN.encode() not in stored
+    assert BASIC.encode() not in stored
+
+
+async def test_without_a_token_nothing_is_sent(tmp_path: Path) -> None:
+    async with serving(Remote("404 Not Found")) as remote:
+        with pytest.raises(Refused):
+            await Git(tmp_path).ls_remote(remote.url, "main")
+    assert "Authorization" not in remote.requests[0]
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        ("401 Unauthorized", AuthFailed),
+        ("403 Forbidden", Refused),
+        ("404 Not Found", Refused),
+        ("429 Too Many Requests", Transient),
+        ("502 Bad Gateway", Transient),
+    ],
+)
+async def test_what_the_remote_answers_is_told_apart(
+    tmp_path: Path, status: str, error: type[Exception]
+) -> None:
+    async with serving(Remote(status)) as remote:
+        with pytest.raises(error):
+            await Git(tmp_path).ls_remote(remote.url, "main", TOKEN)
+
+
+async def test_a_redirect_is_not_followed_with_the_token(tmp_path: Path) -> None:
+    async with serving(Remote("200 OK")) as elsewhere:
+        location = f"location: {elsewhere.url}/info/refs?service=git-upload-pack\r\n"
+        async with serving(Remote("301 Moved Permanently", location)) as remote:
+            with pytest.raises((Conflict, Transient, Refused)):
+                await Git(tmp_path).ls_remote(remote.url, "main", TOKEN)
+    assert elsewhere.requests == []
+
+
+async def test_nobody_there_is_transient_for_a_fetch_and_for_a_push(tmp_path: Path) -> None:
+    git = Git(tmp_path)
+    async with serving(Remote("200 OK")) as remote:
+        url = remote.url
+    with pytest.raises(Transient):
+        await git.mirror(url, "acme-shop")
+    mirror = git.mirror_path("acme-shop")
+    made = await run(
+        ["commit-tree", "4b825dc642cb6eb9a060e54bf8d69288fbee4904"],
+        git_dir=mirror,
+        env={
+            "GIT_AUTHOR_NAME": "A",
+            "GIT_AUTHOR_EMAIL": "a@x.test",
+            "GIT_COMMITTER_NAME": "A",
+            "GIT_COMMITTER_EMAIL": "a@x.test",
+        },
+    )
+    with pytest.raises(Transient):
+        await git.push(mirror, url, "main", made.text, expected=None)
+
+
+async def test_a_push_without_a_readable_answer_is_uncertain(tmp_path: Path) -> None:
+    git = Git(tmp_path)
+    async with serving(Remote("500 Internal Server Error")) as remote:
+        with pytest.raises(Transient):
+            await git.mirror(remote.url, "acme-shop")
+        with pytest.raises(Uncertain):
+            await git.push(
+                git.mirror_path("acme-shop"), remote.url, "main", "a" * 40, expected=None
+            )
+
+
+async def test_a_cancelled_call_ends_git_and_its_helpers(tmp_path: Path) -> None:
+    async with silence() as (url, arrived):
+        call = asyncio.create_task(Git(tmp_path).ls_remote(url, "main", TOKEN))
+        async with asyncio.timeout(10):
+            await arrived.wait()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert processes_with(url) == []
+
+
+async def test_the_deadline_ends_git_and_its_helpers() -> None:
+    async with silence() as (url, _):
+        with pytest.raises(Deadline, match="longer than"):
+            await run(["ls-remote", url], remote=url, timeout_s=0.5)
+        assert processes_with(url) == []
+
+
+@contextlib.asynccontextmanager
+async def silence() -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """A server that never answers, and the event that somebody has asked."""
+    arrived = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        arrived.set()
+        await reader.read()  # until git is gone
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/x.git", arrived
+
+
+def processes_with(text: str) -> list[Path]:
+    return [path for path in command_lines() if text.encode() in read(path)]
+
+
+def read(path: Path) -> bytes:
+    with contextlib.suppress(OSError):
+        return path.read_bytes()
+    return b""
