@@ -1,0 +1,1 @@
+"""Small programs that run inside the cage, each by itself: the standard library only."""

@@ -1,0 +1,208 @@
+"""One conversation with a model: the library's loop, our limits, our events, our endings."""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterable
+
+import pydantic_ai.exceptions as library
+from pydantic import BaseModel
+from pydantic_ai import Agent as LibraryAgent
+from pydantic_ai import CallToolsNode, ModelRequestNode
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelRequestPart,
+    ModelResponse,
+    ModelResponsePart,
+    RetryFeedbackPart,
+    TextPart,
+    ToolCallPart,
+    ToolReturnPart,
+)
+from pydantic_ai.models import Model
+from pydantic_ai.usage import RunUsage, UsageLimits
+
+from bot.agents.agent import (
+    AgentEvent,
+    Brief,
+    Emit,
+    EventKind,
+    Limits,
+    Outcome,
+    Reply,
+    Usage,
+    UsageSource,
+)
+from bot.agents.tools import Tools
+from bot.errors import AuthFailed, RateLimited, Transient
+
+_REPAIRS = 2  #: turns to mend an answer that does not fit the schema
+_TOOL_RETRIES = 5  #: calls in a row with arguments that do not fit
+_RETRY_AFTER_S = 60.0  #: where a provider limits us and does not say for how long
+_EVENT_TEXT = 4000  #: characters of one event
+
+
+class _OverLimit(Exception):
+    """A limit of the brief that the library does not watch."""
+
+
+async def converse(model: Model, brief: Brief, emit: Emit) -> Reply:
+    """Runs `brief` to its end. Raises StepError for trouble with the provider."""
+    talk = _Talk(brief, emit)
+    talk.tell(EventKind.STARTED, model.model_name)
+    try:
+        async with asyncio.timeout(brief.limits.wall_s):
+            output = await talk.through(_library_agent(model, brief))
+        reply = talk.reply(Outcome.COMPLETED, output=output)
+    except TimeoutError:
+        reply = talk.reply(Outcome.TIMEOUT, error=f"no end within {brief.limits.wall_s:g} s")
+    except (library.UsageLimitExceeded, _OverLimit) as problem:
+        reply = talk.reply(Outcome.LIMIT, error=str(problem))
+    except (library.ModelAPIError, library.FallbackExceptionGroup) as problem:
+        reply = talk.reply(Outcome.FAILED, error=_refusal(problem))
+    except library.AgentRunError as problem:
+        reply = talk.reply(Outcome.FAILED, error=str(problem))
+    talk.tell(EventKind.FINISHED, reply.error or reply.outcome)
+    return reply
+
+
+class _Talk:
+    """What one conversation has come to so far."""
+
+    def __init__(self, brief: Brief, emit: Emit) -> None:
+        self._brief = brief
+        self._emit = emit
+        self._started = time.monotonic()
+        self._usage = RunUsage()
+        self._messages: list[ModelMessage] = []
+
+    async def through(self, agent: LibraryAgent[object, BaseModel]) -> BaseModel:
+        limits = self._brief.limits
+        bounds = UsageLimits(request_limit=limits.turns, tool_calls_limit=limits.tool_calls)
+        async with agent.iter(self._brief.prompt, usage=self._usage, usage_limits=bounds) as run:
+            self._messages = run.all_messages()
+            async for node in run:
+                self._messages = run.all_messages()
+                self._tell_node(node)
+                _check(self._usage, limits)
+        assert run.result is not None
+        self._messages = run.all_messages()
+        return run.result.output
+
+    def tell(self, kind: EventKind, text: str = "", tool: str = "", **data: object) -> None:
+        at_ms = round((time.monotonic() - self._started) * 1000)
+        self._emit(
+            AgentEvent(at_ms=at_ms, kind=kind, text=text[:_EVENT_TEXT], tool=tool, data=data)
+        )
+
+    def reply(self, outcome: Outcome, *, output: BaseModel | None = None, error: str = "") -> Reply:
+        usage = self._usage
+        return Reply(
+            outcome=outcome,
+            output=output,
+            error=error,
+            usage=Usage(
+                requests=usage.requests,
+                input_tokens=usage.input_tokens,
+                output_tokens=usage.output_tokens,
+                cost_usd=None if usage.cost is None else float(usage.cost),
+                source=UsageSource.LIBRARY,
+            ),
+            duration_ms=round((time.monotonic() - self._started) * 1000),
+            session=json.dumps(turns_of(self._messages)),
+        )
+
+    def _tell_node(self, node: object) -> None:
+        match node:
+            case ModelRequestNode(request=request):
+                for asked in request.parts:
+                    self._tell_result(asked)
+            case CallToolsNode(model_response=response):
+                for part in response.parts:
+                    self._tell_part(part)
+                used = response.usage
+                self.tell(
+                    EventKind.USAGE,
+                    input_tokens=used.input_tokens,
+                    output_tokens=used.output_tokens,
+                )
+
+    def _tell_part(self, part: ModelResponsePart) -> None:
+        match part:
+            case TextPart(content=content):
+                self.tell(EventKind.MESSAGE, content)
+            case ToolCallPart(tool_name=tool):
+                self.tell(EventKind.TOOL_CALL, part.args_as_json_str(), tool)
+
+    def _tell_result(self, part: ModelRequestPart) -> None:
+        match part:
+            case ToolReturnPart(tool_name=tool, outcome="retried"):
+                self.tell(EventKind.WARNING, part.model_response_str(), tool)
+            case ToolReturnPart(tool_name=tool):
+                self.tell(EventKind.TOOL_RESULT, part.model_response_str(), tool)
+            case RetryFeedbackPart():
+                self.tell(EventKind.WARNING, part.model_response())
+
+
+def turns_of(messages: Iterable[ModelMessage]) -> list[list[dict[str, object]]]:
+    """The model's side of a conversation in the shape that `replay` plays."""
+    answers = [message for message in messages if isinstance(message, ModelResponse)]
+    return [[spoken for part in answer.parts if (spoken := _spoken(part))] for answer in answers]
+
+
+def _spoken(part: ModelResponsePart) -> dict[str, object] | None:
+    match part:
+        case TextPart(content=content):
+            return {"say": content}
+        case ToolCallPart(tool_name=tool) if tool == OUTPUT_TOOL:
+            return {"reply": part.args_as_dict()}
+        case ToolCallPart(tool_name=tool):
+            return {"call": tool, "with": part.args_as_dict()}
+        case _:
+            return None
+
+
+OUTPUT_TOOL = "final_result"  #: the library's name for the tool that takes the final answer
+
+
+def _library_agent(model: Model, brief: Brief) -> LibraryAgent[object, BaseModel]:
+    return LibraryAgent(
+        model,
+        output_type=brief.reply_type,
+        instructions=brief.instructions,
+        tools=list(Tools(brief).offered()),
+        retries={"tools": _TOOL_RETRIES, "output": _REPAIRS},
+        model_settings={"timeout": brief.limits.idle_s},
+    )
+
+
+def _check(usage: RunUsage, limits: Limits) -> None:
+    """The library would warn on stderr where a price is unknown; we say it in the reply."""
+    if usage.total_tokens > limits.tokens:
+        raise _OverLimit(f"{usage.total_tokens} tokens used of {limits.tokens}")
+    if usage.cost is not None and float(usage.cost) > limits.cost_usd:
+        raise _OverLimit(f"{float(usage.cost):.2f} USD used of {limits.cost_usd:.2f}")
+
+
+def _refusal(problem: Exception) -> str:
+    """What the provider says about this one request; raises StepError for all other trouble."""
+    if isinstance(problem, library.FallbackExceptionGroup):
+        return _refusal(problem.exceptions[-1])
+    text = f"the model provider failed: {problem}"
+    match problem:
+        case library.ModelHTTPError(status_code=401 | 403):
+            raise AuthFailed(text) from problem
+        case library.ModelHTTPError(status_code=429):
+            raise RateLimited(text, retry_at=time.time() + _retry_after(problem)) from problem
+        case library.ModelHTTPError(status_code=code) if 400 <= code < 500 and code != 408:
+            return text
+        case _:
+            raise Transient(text) from problem
+
+
+def _retry_after(problem: library.ModelHTTPError) -> float:
+    """Seconds, by the provider's word (RFC 9110 allows a date too, which none of them sends)."""
+    try:
+        return max(0.0, float((problem.headers or {})["retry-after"]))
+    except (KeyError, ValueError):
+        return _RETRY_AFTER_S

@@ -1,0 +1,105 @@
+"""Plays a recorded session: the model's words are read from a file, everything else is real.
+
+The tools, the cage, the limits and the check of the final answer are those of the built-in agent.
+A replay does not think and fits only what was recorded, and every screen that shows one says so.
+
+A recording is one JSON file: `{"version": 1, "runs": {"coder#2": [[part, ...], ...]}}`. A run has
+the role and the last word of its run id, which is the round: the same step played again after a
+crash gets the same answers. A turn is a list of parts: `{"say": text}`,
+`{"call": tool, "with": arguments}` or, at the end, `{"reply": {...}}`.
+"""
+
+import asyncio
+import importlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bot.agents.agent import Agent, Brief, Emit, Outcome, Reply, Usage, UsageSource
+from bot.agents.replay_part import Part
+from bot.errors import ConfigError
+
+VERSION = 1
+
+
+class Recording(BaseModel):
+    """A recorded session."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: int = VERSION
+    about: str = ""  #: for people: what was recorded, when and with which model
+    runs: dict[str, list[list[Part]]] = Field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: Path) -> "Recording":
+        """Raises ConfigError with the file's name where it is not a recording."""
+        try:
+            found = cls.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError) as problem:
+            raise ConfigError(f"{path}: not a recorded session: {problem}") from problem
+        if found.version != VERSION:
+            raise ConfigError(f"{path}: recording version {found.version}, this reads {VERSION}")
+        return found
+
+
+def key_of(brief: Brief) -> str:
+    """Which run of a recording answers `brief`: its role and its round."""
+    return f"{brief.role}#{brief.run_id.rpartition('/')[2]}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayAgent:
+    """Answers every brief from one recording."""
+
+    recording: Recording
+    name: str = "replay"
+
+    async def run(self, brief: Brief, emit: Emit) -> Reply:
+        """See `Agent.run`; fails where the recording has nothing for this role and round."""
+        turns = self.recording.runs.get(key_of(brief))
+        if turns is None:
+            known = ", ".join(sorted(self.recording.runs)) or "nothing"
+            error = f"the recording has no {key_of(brief)}; it has {known}"
+            return Reply(outcome=Outcome.FAILED, error=error)
+        await asyncio.to_thread(importlib.import_module, "bot.agents.replay_model")
+        from bot.agents.llm_loop import converse  # noqa: PLC0415 - loaded above
+        from bot.agents.replay_model import recorded_model  # noqa: PLC0415 - loaded above
+
+        reply = await converse(recorded_model(turns), brief, emit)
+        used = Usage(requests=reply.usage.requests, source=UsageSource.NONE)
+        return replace(reply, usage=used)
+
+
+class Recorder:
+    """Lets another agent work and writes what it said to a file that `ReplayAgent` plays."""
+
+    def __init__(self, agent: Agent, path: Path) -> None:
+        self._agent = agent
+        self._path = path
+
+    @property
+    def name(self) -> str:
+        return self._agent.name
+
+    async def run(self, brief: Brief, emit: Emit) -> Reply:
+        reply = await self._agent.run(brief, emit)
+        if reply.session:
+            add_run(self._path, key_of(brief), json.loads(reply.session), about=self.name)
+        return reply
+
+
+def add_run(
+    path: Path, key: str, turns: Sequence[Sequence[Mapping[str, object]]], *, about: str = ""
+) -> None:
+    """Adds one run to the recording at `path`, which is replaced as a whole."""
+    old = Recording.load(path) if path.exists() else Recording(about=about)
+    runs = {**old.model_dump(mode="json", by_alias=True, exclude_defaults=True).get("runs", {})}
+    whole = {"version": VERSION, "about": old.about, "runs": {**runs, key: turns}}
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(fresh, path)
