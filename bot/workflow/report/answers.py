@@ -1,0 +1,118 @@
+"""What a command is told, where a reaction alone would leave the person guessing.
+
+Answers stand in the status comment; there is never a new comment for an error.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from bot.config.choices import RepoRole, Verb
+from bot.config.layers import Effective, flat_values
+from bot.domain import Status, Task
+from bot.workflow.commands import TABLE, Misspelt, least_role, possible, spec_of
+from bot.workflow.neutral import cell
+from bot.workflow.report.progress import ICONS, rows, stopped_at
+from bot.workflow.report.status import ask
+from bot.workflow.report.view import View
+from bot.workflow.report.words import TITLES, clock, duration, joined
+
+MAX_ECHO = 80  #: of what somebody wrote
+MAX_JOURNAL = 20
+
+_STATE_WORDS = {
+    Status.QUEUED: "in the queue",
+    Status.RUNNING: "running",
+    Status.WAITING: "waiting",
+    Status.COMPLETED: "done",
+    Status.FAILED: "failed",
+    Status.CANCELLED: "cancelled",
+    Status.DEAD: "stopped by errors",
+}
+
+
+def misspelt(said: Misspelt) -> str:
+    """An unknown verb, or wrong arguments."""
+    echo = cell(said.line, MAX_ECHO)
+    hint = ""
+    if said.nearest is not None:
+        usage = f"`{spec_of(said.nearest).usage}`"
+        hint = f" Did you mean {usage}?" if usage not in said.problem else ""
+    return f"> [!WARNING]\n> {echo}: {said.problem}.{hint} All commands: `/chimera help`."
+
+
+def wrong_state(verb: Verb, task: Task | None) -> str:
+    """Not possible now: what the state is, and what is possible instead."""
+    status = task.status if task is not None else None
+    state = f"the task is {_STATE_WORDS[status]}" if status is not None else "there is no task"
+    now = joined([f"`{other}`" for other in possible(status)])
+    return f"> [!WARNING]\n> `{spec_of(verb).usage}` is not possible: {state}. Possible now: {now}."
+
+
+def refused(verb: Verb, why: str) -> str:
+    """Possible in this state, but not this time (another commit, the requester's own approval)."""
+    return f"> [!WARNING]\n> `{spec_of(verb).usage}` was not done: {cell(why, 300)}."
+
+
+def help_text(overrides: Mapping[Verb, RepoRole]) -> str:
+    """All commands, with the least role that this repository asks for."""
+    lines = [
+        f"| `{spec.usage}` | {least_role(spec.verb, overrides)} | {spec.does} |" for spec in TABLE
+    ]
+    head = "| Command | Least role | What it does |\n|-|-|-|"
+    return _folded("Commands", "\n".join([head, *lines]))
+
+
+def status_text(view: View) -> str:
+    """Where the task stands, in a sentence or two."""
+    task = view.task
+    at = TITLES[stopped_at(task, view.journal)]
+    waits = f": {cell(task.wait.reason, 300)}" if task.wait is not None else ""
+    asked = ask(view)
+    return f"> [!NOTE]\n> {at} is {_STATE_WORDS[task.status]}{waits}." + (
+        f"\n> Waiting for you: {asked}" if asked else ""
+    )
+
+
+def explanation(view: View) -> str:
+    """The journal of the phase where the task stands or ended."""
+    at = stopped_at(view.task, view.journal)
+    row = rows(view.task, view.journal)[at]
+    lines = [
+        f"| {clock(line.started_at, view.task.created_at)} | {line.outcome} "
+        f"| {duration(line.seconds)} | {cell(line.summary, 240)} |"
+        for line in view.journal
+        if line.phase is at
+    ][-MAX_JOURNAL:]
+    head = "| At | Outcome | Took | |\n|-|-|-|-|"
+    return _folded(f"{ICONS[row.state]} Journal of {TITLES[at]}", "\n".join([head, *lines]))
+
+
+def config_text(effective: Effective) -> str:
+    """The effective configuration, each value with its origin."""
+    lines = [
+        f"| `{key}` | {cell(_shown(value), 200)} | {cell(effective.origin(key), 200)} |"
+        for key, value in flat_values(effective.config).items()
+    ]
+    head = "| Key | Value | From |\n|-|-|-|"
+    return _folded("Configuration", "\n".join([head, *lines]))
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return "as the server says"
+        case "":
+            return "not set"
+        case bool():
+            return "true" if value else "false"
+        case list() | tuple() as items:
+            return _listed([str(item) for item in items])
+        case _:
+            return str(value)
+
+
+def _listed(items: Sequence[str]) -> str:
+    return ", ".join(items) if items else "none"
+
+
+def _folded(title: str, body: str) -> str:
+    return f"<details open><summary>{title}</summary>\n\n{body}\n\n</details>"

@@ -1,0 +1,146 @@
+"""What a command is told, and the small words."""
+
+from dataclasses import replace
+
+import pytest
+
+from bot.config.choices import RepoRole, Verb
+from bot.config.layers import flat_values, load_repo_config
+from bot.config.repo import RepoConfig
+from bot.domain import Outcome, Status, WaitFor
+from bot.workflow.commands import TABLE, Misspelt, parse_commands, possible
+from bot.workflow.report.answers import (
+    config_text,
+    explanation,
+    help_text,
+    misspelt,
+    refused,
+    status_text,
+    wrong_state,
+)
+from bot.workflow.report.status import MAX_BODY, status_comment
+from bot.workflow.report.words import (
+    clock,
+    counted,
+    duration,
+    instant,
+    joined,
+    link,
+    minutes_between,
+    money,
+    ordinal,
+)
+from tests.words.scenes import PHASES, T0, line, passed, running, task, view, waiting
+
+
+def test_an_unknown_verb_is_told_the_nearest() -> None:
+    [said] = parse_commands("/chimera aprove 3f9c2ab")
+    assert isinstance(said, Misspelt)
+    text = misspelt(said)
+    assert "there is no such command. Did you mean `/chimera approve [sha7]`?" in text
+
+
+def test_wrong_arguments_are_told_the_form() -> None:
+    for body in ("/chimera priority 99", "/chimera deploy", "/chimera retry never"):
+        [said] = parse_commands(body)
+        assert isinstance(said, Misspelt)
+        assert f"`/chimera {said.nearest}" in misspelt(said)
+
+
+def test_what_somebody_wrote_is_not_said_back_alive() -> None:
+    [said] = parse_commands("/chimera @octo <!-- ![x](y)")
+    assert isinstance(said, Misspelt)
+    text = misspelt(said)
+    assert "@octo" not in text
+    assert "<!--" not in text
+
+
+@pytest.mark.parametrize("status", list(Status))
+@pytest.mark.parametrize("verb", list(Verb))
+def test_a_wrong_state_names_the_state_and_what_is_possible(status: Status, verb: Verb) -> None:
+    text = wrong_state(verb, task(status, PHASES[0]))
+    assert f"`/chimera {verb}" in text
+    assert "the task is " in text
+    for other in possible(status):
+        assert f"`{other}`" in text
+
+
+def test_without_a_task_that_is_said() -> None:
+    assert "there is no task. Possible now: `help`, `start`" in wrong_state(Verb.CANCEL, None)
+
+
+def test_a_refusal_says_why() -> None:
+    assert refused(Verb.APPROVE, "the head is another commit").endswith(
+        "`/chimera approve [sha7]` was not done: the head is another commit."
+    )
+
+
+def test_help_lists_every_command_with_this_repositorys_roles() -> None:
+    text = help_text({Verb.CANCEL: RepoRole.ADMIN})
+    for spec in TABLE:
+        assert f"| `{spec.usage}` | " in text
+    assert "| `/chimera cancel` | admin | " in text
+
+
+def test_status_says_what_is_waited_for() -> None:
+    text = status_text(waiting(WaitFor.RUN, PHASES[3], "run 88"))
+    assert text == "> [!NOTE]\n> Staging is waiting: run 88."
+    assert "Waiting for you:" in status_text(waiting(WaitFor.DECISION, PHASES[1]))
+
+
+def test_explain_shows_the_journal_of_the_phase_and_no_other() -> None:
+    journal = (*passed(PHASES[0]), line(2, PHASES[1], Outcome.AGAIN, "The tests | fail"))
+    text = explanation(view(task(Status.RUNNING, PHASES[1]), journal))
+    assert r"| 12:10 UTC | again | 2m 10s | The tests \| fail |" in text
+    assert "2 written" not in text
+
+
+def test_config_shows_every_value_with_its_origin() -> None:
+    effective = load_repo_config([("chimera.yml", b"limits:\n  rounds: 2\n")])
+    text = config_text(effective)
+    assert "| `limits.rounds` | 2 | chimera.yml:2 |" in text
+    for key in flat_values(RepoConfig()):
+        assert f"| `{key}` | " in text
+
+
+def test_an_answer_stands_in_the_status_comment() -> None:
+    seen = replace(running(PHASES[1]), answers=(help_text({}), config_text(load_repo_config([]))))
+    text = status_comment(seen)
+    assert "| `/chimera help` | read |" in text
+    assert text.count("<details") == text.count("</details>") == 3
+    assert len(text) <= MAX_BODY
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (duration(0), "0s"),
+        (duration(59.4), "59s"),
+        (duration(59.6), "1m 00s"),
+        (duration(130), "2m 10s"),
+        (duration(3900), "1h 05m"),
+        (duration(100_000), "1d 3h"),
+        (duration(-5), "0s"),
+        (clock(T0), "12:00 UTC"),
+        (clock(T0 + 86_400, T0), "23 Nov 12:00 UTC"),
+        (instant(T0 + 1), "2026-11-22 12:00:01 UTC"),
+        (money(0), "$0.00"),
+        (money(1234.5), "$1,234.50"),
+        (money(None), "unknown"),
+        (ordinal(1), "1st"),
+        (ordinal(11), "11th"),
+        (ordinal(22), "22nd"),
+        (ordinal(113), "113th"),
+        (minutes_between(10, 20), "1 minute"),
+        (minutes_between(60, 61, more=True), "1 more minute"),
+        (minutes_between(360, 540, more=True), "6–9 more minutes"),
+        (counted(1, "test"), "1 test"),
+        (joined([]), ""),
+        (joined(["a"]), "a"),
+        (joined(["a", "b", "c"]), "a, b and c"),
+        (link("x", "javascript:alert(1)"), "x"),
+        (link("x", "https://a.test/b) [y](z"), "[x](https://a.test/b%29%20%5By%5D%28z)"),
+    ],
+)
+def test_the_small_words(said: str, expected: str) -> None:
+    assert said == expected
