@@ -1,0 +1,57 @@
+"""A test as text shows it, whatever its language; and which files hold tests."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.workflow.globs import matches_any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestCase:
+    """One test. `asserts` holds what can fail; what is always true is not in it."""
+
+    __test__ = False  # its name would make pytest collect it
+
+    name: str  #: with the classes or `describe`s around it
+    line: int
+    asserts: tuple[str, ...] = ()
+    trivial: int = 0  #: assertions that are true whatever the program does
+    always_fails: int = 0  #: `assert False` and its like, not under a condition
+    marks: int = 0  #: skips, xfails, todos: its own and those around it
+    only: bool = False  #: keeps the other tests of the file from running
+    swallows: int = 0  #: handlers that catch a failed assertion and go on
+    cases: int = 1  #: parameter sets that are written out
+
+
+class Depth(StrEnum):
+    """How closely a file is compared."""
+
+    PYTHON = "in depth (pytest, unittest)"
+    SCRIPT = "in depth (jest, vitest)"
+    HASH = "by hash alone"
+    NONE = "not a test"
+
+
+def depth_of(path: str) -> Depth:
+    """How closely the tests in `path` can be compared; by its name alone."""
+    return next((depth for depth, globs in _GLOBS if matches_any(path, globs)), Depth.NONE)
+
+
+_SCRIPTS = ("[jt]s", "[jt]sx", "[cm][jt]s")
+_GLOBS = (
+    (Depth.PYTHON, ("test*.py", "*_test.py")),
+    (
+        Depth.SCRIPT,
+        (
+            *(f"*.{kind}.{ext}" for kind in ("test", "spec") for ext in _SCRIPTS),
+            *(f"__tests__/**/*.{ext}" for ext in _SCRIPTS),
+        ),
+    ),
+    (
+        Depth.HASH,
+        (
+            *("*_test.go", "*_spec.rb", "*Test.java", "*Test.kt", "*Tests.cs", "*_test.exs"),
+            *(f"**/{folder}/**" for folder in ("tests", "test", "spec", "__tests__")),
+        ),
+    ),
+)

@@ -1,0 +1,184 @@
+"""Tests that became easier to pass: more than hashes can tell.
+
+Pure. Python tests are read with `ast`, those of jest and vitest are scanned; of all others only
+the hash is compared, and the finding says so. `find_weakening` compares a change as a whole, so
+that a test which moved to another file has not been deleted.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from bot.workflow.runner_config import changed_runner
+from bot.workflow.testcases import Depth, TestCase, depth_of
+from bot.workflow.tests_python import read_python
+from bot.workflow.tests_script import read_script
+
+_Unreadable = (SyntaxError, ValueError, RecursionError, MemoryError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestFile:
+    """A file on both sides of a change; None where it is not there."""
+
+    __test__ = False
+
+    path: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weakening:
+    """A test that became easier to pass, or (`certain` is False) that may have."""
+
+    path: str
+    line: int
+    text: str
+    certain: bool
+
+
+def find_weakening(files: Sequence[TestFile]) -> list[Weakening]:
+    """Everything in the change that takes strength from the tests."""
+    gained = {case.name.rsplit(".")[-1]: case for f in files for case in _gained(f)}
+    return [found for f in files for found in _in_file(f, gained)]
+
+
+def is_a_real_test(path: str, text: str) -> str | None:
+    """Why this file of tests proves nothing, or None. Files in other languages are trusted."""
+    try:
+        cases = _read(path, text)
+    except _Unreadable as error:
+        return f"{path}: cannot be read: {error}"
+    if cases is None:
+        return None
+    if not cases:
+        return f"{path}: holds no test"
+    reasons = (_not_real(case) for case in cases)
+    return next((f"{path}:{c.line}: {r}" for c, r in zip(cases, reasons, strict=True) if r), None)
+
+
+def reaches_the_app(texts: Iterable[str], variable: str = "E2E_BASE_URL") -> bool:
+    """Whether any of the accepted files uses the address of the served application."""
+    return any(variable in text for text in texts)
+
+
+def how_compared(paths: Iterable[str]) -> str:
+    """For the report: which tests were compared how closely; empty where none were."""
+    counted = Counter(depth_of(path) for path in paths)
+    return "; ".join(
+        f"{counted[depth]} {'file' if counted[depth] == 1 else 'files'} {depth}"
+        for depth in (Depth.PYTHON, Depth.SCRIPT, Depth.HASH)
+        if counted[depth]
+    )
+
+
+def _not_real(case: TestCase) -> str | None:
+    if case.always_fails:
+        return f"{case.name} fails whatever the program does"
+    if case.marks:
+        return f"{case.name} is skipped, or expected to fail"
+    if case.swallows:
+        return f"{case.name} catches its own failed assertion"
+    if case.only:
+        return f"{case.name} keeps the other tests from running (only)"
+    if not case.asserts:
+        return f"{case.name} asserts nothing that could be false"
+    return None
+
+
+def _in_file(file: TestFile, gained: dict[str, TestCase]) -> Iterator[Weakening]:
+    reason = changed_runner(file.path, file.old, file.new)
+    if reason is not None:
+        yield _found(file, 0, reason)
+    if reason is not None or file.old == file.new:
+        return
+    match depth_of(file.path):
+        case Depth.NONE:
+            return
+        case Depth.HASH:
+            yield from _by_hash(file)
+        case Depth.PYTHON | Depth.SCRIPT:
+            yield from _in_depth(file, gained)
+
+
+def _by_hash(file: TestFile) -> Iterator[Weakening]:
+    if file.old is None:
+        return
+    deleted = file.new is None
+    what = "was deleted" if deleted else "was changed"
+    text = f"{what}; only the hash of such a file is compared, not what it tests"
+    yield _found(file, 0, text, certain=deleted)
+
+
+def _in_depth(file: TestFile, gained: dict[str, TestCase]) -> Iterator[Weakening]:
+    try:
+        before = _read(file.path, file.old or "") or []
+    except _Unreadable:
+        before = []  # it tested nothing, so nothing can be lost
+    try:
+        after = _read(file.path, file.new or "") or []
+    except _Unreadable:
+        yield _found(file, 0, "can no longer be read, so none of its tests would run")
+        return
+    now = {case.name: case for case in after}
+    for old in before:
+        new = now.get(old.name) or _moved(old, gained, after)
+        if new is None:
+            yield _found(file, old.line, f"the test {old.name} was deleted")
+        else:
+            yield from _compared(file, old, new)
+    known = {case.name for case in before}
+    for case in after:
+        if case.name not in known and (reason := _not_real(case)) is not None:
+            yield _found(file, case.line, f"new, but {reason}", certain=case.only)
+
+
+def _compared(file: TestFile, old: TestCase, new: TestCase) -> Iterator[Weakening]:
+    at, name = new.line, new.name
+    if new.marks > old.marks:
+        yield _found(file, at, f"{name} is now skipped, or expected to fail")
+    if new.only and not old.only:
+        yield _found(file, at, f"{name} now keeps the other tests from running (only)")
+    if new.swallows > old.swallows:
+        yield _found(file, at, f"{name} now catches its own failed assertion")
+    if new.cases < old.cases:
+        yield _found(file, at, f"{name} has {new.cases} parameter sets; it had {old.cases}")
+    if len(new.asserts) < len(old.asserts):
+        counts = f"{len(new.asserts)}; it had {len(old.asserts)}"
+        yield _found(file, at, f"{name}: the assertions that can fail are {counts}")
+    elif Counter(old.asserts) - Counter(new.asserts):
+        yield _found(file, at, f"{name} asserts something else than before", certain=False)
+
+
+def _moved(old: TestCase, gained: dict[str, TestCase], after: list[TestCase]) -> TestCase | None:
+    """The same test elsewhere: under its name in another file, or renamed in this one."""
+    moved = gained.get(old.name.rsplit(".")[-1])
+    if moved is not None and not Counter(old.asserts) - Counter(moved.asserts):
+        return moved
+    return next((c for c in after if old.asserts and c.asserts == old.asserts), None)
+
+
+def _gained(file: TestFile) -> list[TestCase]:
+    """Tests that only the new side of a file has."""
+    try:
+        new = _read(file.path, file.new or "") or []
+        old = _read(file.path, file.old or "") or []
+    except _Unreadable:
+        return []
+    known = {case.name for case in old}
+    return [case for case in new if case.name not in known]
+
+
+def _read(path: str, text: str) -> list[TestCase] | None:
+    match depth_of(path):
+        case Depth.PYTHON:
+            return read_python(text)
+        case Depth.SCRIPT:
+            return read_script(text)
+        case Depth.HASH | Depth.NONE:
+            return None
+
+
+def _found(file: TestFile, line: int, text: str, *, certain: bool = True) -> Weakening:
+    return Weakening(path=file.path, line=line, text=text, certain=certain)
