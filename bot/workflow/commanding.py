@@ -1,0 +1,198 @@
+"""Carries out what people command: who may, in which state, with which receipt.
+
+The receipt is a reaction: 👀 when it was read, 🚀 when it was done, 😕 when it could not be, 👎
+when the person may not. What needs words stands in the status comment, never in a new one.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from bot.config.choices import RepoRole, Verb
+from bot.domain import Actor, EffectKind, IssueSnapshot, RepoRef, Status, Task
+from bot.errors import NotPermitted, WrongState
+from bot.github.repo import Repo
+from bot.log import get
+from bot.tasks.lasting import Lasting
+from bot.tasks.ledger import Ledger
+from bot.tasks.queue import TaskQueue
+from bot.workflow.commands import Command, Misspelt, least_role, spec_of
+from bot.workflow.effects import Effects, Remote
+from bot.workflow.report import answers
+from bot.workflow.report.view import View
+from bot.workflow.starting import Starter
+from bot.workflow.steering import check_self_approval, steered
+
+log = get("workflow")
+
+ANSWERS_KEPT = 3
+STEERING = frozenset(
+    {
+        Verb.RETRY,
+        Verb.PAUSE,
+        Verb.RESUME,
+        Verb.PRIORITY,
+        Verb.BUDGET,
+        Verb.APPROVE,
+        Verb.REJECT,
+        Verb.REVIEW,
+        Verb.DEPLOY,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One comment, review or click with its commands."""
+
+    repo: RepoRef
+    actor: Actor
+    issue: int  #: or the pull request's number
+    commands: Sequence[Command | Misspelt]
+    comment_id: int = 0  #: 0: nothing that can carry a reaction
+    snapshot: IssueSnapshot | None = None  #: of the issue, where the delivery had it
+    via: str = "command"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commander:
+    """Carries out commands."""
+
+    queue: TaskQueue
+    ledger: Ledger
+    lasting: Lasting
+    starter: Starter
+    repo_of: Callable[[RepoRef], Repo]
+    view_of: Callable[[Task], Awaitable[View]]
+    stop: Callable[[str], bool]  #: end a running step of this task
+    now: Callable[[], float]
+
+    async def obey(self, asked: Asked) -> None:
+        """Every command in turn; the receipt shows the worst of what became of them."""
+        if not asked.commands:
+            return
+        await self._react(asked, "eyes")
+        told = [await self._one(asked, command) for command in asked.commands]
+        worst = next((r for r in ("-1", "confused") if r in told), "rocket")
+        await self._react(asked, worst)
+
+    async def _one(self, asked: Asked, command: Command | Misspelt) -> str:
+        task = await self._task(asked)
+        if isinstance(command, Misspelt):
+            await self._answer(task, answers.misspelt(command))
+            return "confused"
+        config = await self.starter.config_of(asked.repo)
+        role = await self.repo_of(asked.repo).role_of(asked.actor.login)
+        if not _covers(role, least_role(command.verb, config.commands)):
+            log.info("command_refused", verb=command.verb, by=asked.actor.login, role=role)
+            return "-1"
+        spec = spec_of(command.verb)
+        status = task.status if task is not None else None
+        if (status is None and spec.needs_task) or (status and status not in spec.statuses):
+            await self._answer(task, answers.wrong_state(command.verb, task))
+            return "confused"
+        try:
+            await self._do(asked, command, task)
+        except (WrongState, NotPermitted) as refusal:
+            await self._answer(task, answers.refused(command.verb, str(refusal)))
+            return "-1" if isinstance(refusal, NotPermitted) else "confused"
+        log.info("command_done", verb=command.verb, by=asked.actor.login, task=task and task.id)
+        return "rocket"
+
+    async def _do(self, asked: Asked, command: Command, task: Task | None) -> None:
+        match command.verb:
+            case Verb.HOLD:
+                await self.lasting.hold(asked.repo, asked.actor.login, command.reason)
+            case Verb.UNHOLD:
+                await self.lasting.unhold(asked.repo)
+                self.queue.bells.work.set()
+            case Verb.START:
+                await self._start(asked, command)
+            case Verb.CANCEL if task is not None:
+                await self.queue.cancel(task.id, asked.actor.login)
+                self.stop(task.id)
+            case verb if verb in STEERING and task is not None:
+                await self._steer(asked, command, task)
+            case _:
+                await self._tell(asked, command, task)
+
+    async def _steer(self, asked: Asked, command: Command, task: Task) -> None:
+        if command.verb is Verb.APPROVE:
+            config = await self.starter.config_of(asked.repo)
+            prevented = config.deploy.production.prevent_self_approval
+            check_self_approval(task, asked.actor, prevented=prevented)
+        at = self.now()
+        changed = await self.queue.change(
+            task.id,
+            lambda now: steered(now, command, asked.actor, at, via=asked.via),
+            expect=spec_of(command.verb).statuses,
+        )
+        if task.status is Status.RUNNING and changed.status is not Status.RUNNING:
+            self.stop(task.id)
+
+    async def _start(self, asked: Asked, command: Command) -> None:
+        if asked.snapshot is None or asked.snapshot.is_pull:
+            raise WrongState("a task is started on its issue")
+        config = await self.starter.config_of(asked.repo)
+        await self.starter.start(
+            asked.repo,
+            asked.snapshot,
+            asked.actor,
+            config,
+            label_event_id=str(asked.comment_id),
+            priority=command.priority,
+            budget_usd=command.budget,
+        )
+
+    async def _tell(self, asked: Asked, command: Command, task: Task | None) -> None:
+        if task is None:
+            return
+        view = await self.view_of(task)
+        match command.verb:
+            case Verb.HELP:
+                text = answers.help_text(view.config.commands)
+            case Verb.STATUS:
+                text = answers.status_text(view)
+            case Verb.EXPLAIN:
+                text = answers.explanation(view)
+            case Verb.CONFIG:
+                text = answers.config_text(await self.starter.configs.current(asked.repo))
+            case _:
+                raise WrongState("this cannot be done here yet")
+        await self._answer(task, text)
+
+    async def _task(self, asked: Asked) -> Task | None:
+        found = await self.queue.find(asked.repo.id, asked.issue)
+        return found or await self.queue.find_by_pull(asked.repo.id, asked.issue)
+
+    async def _answer(self, task: Task | None, text: str) -> None:
+        """Show it in the status comment, beside the last few."""
+        if task is None:
+            return
+        key = answers_key(task.id)
+        known = json.loads(await self.lasting.value(key) or "[]")
+        await self.lasting.put(key, json.dumps([*known, text][-ANSWERS_KEPT:]))
+        await self.queue.picture_soon(task.id)
+
+    async def _react(self, asked: Asked, content: str) -> None:
+        if not asked.comment_id:
+            return
+        repo = self.repo_of(asked.repo)
+        effects = Effects(
+            self.ledger, self.now, task_id=f"comment-{asked.comment_id}", fence=None, quiet_s=0.0
+        )
+
+        async def call() -> Remote:
+            return Remote(id=str(await repo.react_to_comment(asked.comment_id, content)))
+
+        await effects.ensure(EffectKind.REACTION_ADD, content, {}, call)
+
+
+def answers_key(task_id: str) -> str:
+    """Where the answers that the status comment shows are kept."""
+    return f"answers:{task_id}"
+
+
+def _covers(role: str, least: RepoRole) -> bool:
+    """Roles that an organisation made up cover what their base role is not known to: nothing."""
+    return role in set(RepoRole) and RepoRole(role).covers(least)

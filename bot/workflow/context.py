@@ -1,0 +1,169 @@
+"""Makes the context of a step, and everything else that is made per task."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from bot.agents.agent import AgentEvent, Reply
+from bot.agents.cage import Cage
+from bot.agents.roster import Prompts
+from bot.domain import Phase, RepoRef, Role, Status, Task
+from bot.errors import ConfigError
+from bot.github.client import GitHub
+from bot.github.git import Git
+from bot.github.repo import Repo
+from bot.log import mask
+from bot.tasks.lasting import Lasting
+from bot.tasks.ledger import Ledger
+from bot.tasks.queue import TaskQueue
+from bot.workflow.commanding import answers_key
+from bot.workflow.effects import Effects
+from bot.workflow.paint import Easel, Painter
+from bot.workflow.phases.step import AgentsRegistry, Ctx, Meter, Probe
+from bot.workflow.repoconfig import Configs
+from bot.workflow.report.view import Eta, Links, View
+from bot.workflow.trial import Bench
+from bot.workflow.workspace import Origin, Workspace
+
+MIN_HISTORY = 5  #: tasks, before an estimate is worth anything
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What the workflow room is given, once, by whoever builds the program."""
+
+    queue: TaskQueue
+    ledger: Ledger
+    lasting: Lasting
+    git: Git
+    cage: Cage
+    agents: AgentsRegistry
+    prompts: Prompts
+    configs: Configs
+    origin_of: Callable[[RepoRef | None], Origin]
+    now: Callable[[], float]
+    probe: Probe
+    folder: Path  #: where workspaces are laid out
+    hmac_key: bytes
+    github: GitHub | None = None  #: None: local runs only
+    links: Links = field(default_factory=Links)
+    quiet_s: float = 60.0
+    settle_s: float = 10.0
+
+
+class Contexts:
+    """Makes contexts for the executor, easels for the painter, views for whoever writes."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self.painter = Painter(tools.queue, self.easel_for)
+
+    def repo(self, ref: RepoRef) -> Repo:
+        github = self._tools.github
+        assert github is not None, "no hub is configured"
+        return Repo(github, ref)
+
+    async def context_for(self, task: Task, meter: Meter) -> Ctx:
+        """The context of the task's next step. Raises ConfigError for a broken chimera.yml."""
+        tools = self._tools
+        origin = tools.origin_of(task.repo)
+        config = (await tools.configs.of_task(task, origin)).config
+        workspace = Workspace(tools.git, origin, tools.folder / task.id)
+        return Ctx(
+            now=tools.now,
+            config=config,
+            effects=self._effects(task, task.fence),
+            workspace=workspace,
+            bench=Bench(tools.cage, config, tools.now, config.limits.phase_minutes * 60),
+            agents=tools.agents,
+            cage=tools.cage,
+            prompts=tools.prompts,
+            meter=meter,
+            repo=self.repo(task.repo) if task.repo is not None else None,
+            links=self._links(task),
+            hmac_key=tools.hmac_key,
+            probe=tools.probe,
+            heard=self._heard,
+            transcribe=self._transcriber(task),
+            paint=self._paint_now,
+        )
+
+    async def easel_for(self, task: Task) -> Easel | None:
+        """What painting the task needs; None where there is no issue to paint on."""
+        if task.repo is None or not task.issue or self._tools.github is None:
+            return None
+        return Easel(
+            repo=self.repo(task.repo),
+            effects=self._effects(task, None),
+            view=await self.view(task),
+            now=self._tools.now(),
+            settle_s=self._tools.settle_s,
+        )
+
+    async def view(self, task: Task) -> View:
+        """Everything that may be said about a task now."""
+        tools = self._tools
+        try:
+            effective = await tools.configs.of_task(task, tools.origin_of(task.repo))
+        except ConfigError:
+            effective = None
+        queued = task.status is Status.QUEUED
+        view = View(
+            task=task,
+            journal=tuple(await tools.queue.journal(task.id)),
+            links=self._links(task),
+            position=await tools.queue.position(task.id) if queued else None,
+            eta=await self._eta(task),
+            answers=tuple(json.loads(await tools.lasting.value(answers_key(task.id)) or "[]")),
+            notes=effective.notes if effective is not None else (),
+            hmac_key=tools.hmac_key,
+        )
+        return replace(view, config=effective.config) if effective is not None else view
+
+    async def _eta(self, task: Task) -> Eta | None:
+        """What is left, from our own history; None without one, or where a person decides."""
+        if task.status.ended or (task.wait is not None and task.wait.on.needs_person):
+            return None
+        history = (await self._tools.queue.history()).phases
+        order = list(Phase)
+        left = [history[p] for p in order[order.index(task.phase) :] if p in history]
+        if not left or min(spread.n for spread in left) < MIN_HISTORY:
+            return None
+        return Eta(p50_s=sum(s.p50_s for s in left), p90_s=sum(s.p90_s for s in left))
+
+    def _links(self, task: Task) -> Links:
+        links = self._tools.links
+        page = f"{links.task_page}/tasks/{task.id}" if links.task_page else ""
+        return replace(links, task_page=page)
+
+    def _effects(self, task: Task, fence: int | None) -> Effects:
+        tools = self._tools
+        return Effects(tools.ledger, tools.now, task_id=task.id, fence=fence, quiet_s=tools.quiet_s)
+
+    async def _heard(self, key: str) -> Mapping[str, str]:
+        said: Mapping[str, str] = json.loads(await self._tools.lasting.value(key) or "{}")
+        return said
+
+    async def _paint_now(self, task: Task) -> None:
+        await self.painter.paint_now(task)
+
+    def _transcriber(
+        self, task: Task
+    ) -> Callable[[str, Role, Sequence[AgentEvent], Reply], Awaitable[None]]:
+        async def keep(run_id: str, role: Role, events: Sequence[AgentEvent], reply: Reply) -> None:
+            lines = [
+                {
+                    "at_ms": event.at_ms,
+                    "kind": event.kind.value,
+                    "tool": event.tool,
+                    "text": event.text,
+                    "data": dict(event.data),
+                }
+                for event in events
+            ]
+            whole = {"outcome": reply.outcome.value, "error": reply.error, "events": lines}
+            text = mask(json.dumps(whole, ensure_ascii=False, default=str))
+            await self._tools.lasting.save_transcript(task.id, run_id, role.value, text)
+
+        return keep

@@ -1,0 +1,187 @@
+"""Dispatches a deployment and finds out what became of it; staging and production share it.
+
+A dispatch takes a branch or a tag, never a commit, and the workflow file comes from that ref:
+so it goes to the default branch with the exact SHA as an input, and what was deployed is proven
+by the application's own version address or by the job's notice, never read off the run's SHA.
+https://docs.github.com/en/rest/actions/workflows#create-a-workflow-dispatch-event
+"""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from bot.agents.replies import DeployPlan
+from bot.domain import Deployment, EffectKind, Role, Task
+from bot.errors import Uncertain
+from bot.github.repo import Repo
+from bot.workflow.effects import Remote
+from bot.workflow.phases.step import Ctx, repo_of
+from bot.workflow.phases.thinking import ask
+
+NOTICE = "chimera-deployed"  #: title of the notice by which a job says what it deployed
+CLOCK_SKEW_S = 300.0  #: between us and GitHub, when runs are looked up by time
+LOOK_EVERY_S = 300.0  #: where no delivery comes, the run is looked at this often
+
+
+class Standing(StrEnum):
+    """What became of a deployment."""
+
+    RUNNING = "running"
+    LIVE = "live"  #: the run succeeded, and it proved that this commit is what answers
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Where a deployment stands, and what to wait for where it runs."""
+
+    state: Standing
+    deployment: Deployment
+    text: str
+    key: str = ""
+    look_at: float = 0.0
+
+
+async def plan(task: Task, ctx: Ctx, kind: str, workflow: str, sha: str) -> DeployPlan:
+    """What the deployment agent has to say; it plans, and the phase acts."""
+    changed = (await ctx.workspace.diff(task.facts.base_sha, sha)).files
+    words = {
+        "environment": kind,
+        "workflow": workflow,
+        "sha": sha,
+        "rollback_sha": task.facts.rollback_sha,
+        "changes": "\n".join(f"{one.status} {one.path}" for one in changed),
+    }
+    checkout = await ctx.workspace.lay("agent", sha)
+    run = f"{kind}-{task.cursor.round}"
+    return await ask(task, ctx, Role.DEPLOYMENT, DeployPlan, checkout, words, run=run)
+
+
+async def deploy(
+    task: Task, ctx: Ctx, repo: Repo, workflow: str, environment: str, sha: str, name: str
+) -> Deployment:
+    """Has one run dispatched for this name, which is unique within the task."""
+    key = f"{task.id}/{name}"
+    since = ctx.now()
+    inputs = {"environment": environment, "sha": sha, "key": key}
+
+    async def call() -> Remote:
+        run = await repo.dispatch(workflow, ref=repo_of(task).default_branch, inputs=inputs)
+        if run is None:  # an older server; the run's title echoes the key
+            found = await look_up(since)
+            if found is None:
+                raise Uncertain(f"{workflow} was dispatched; its run is not to be seen yet")
+            return found
+        return Remote(id=str(run), url=f"{ctx.links.hub}/{repo.repo.full_name}/actions/runs/{run}")
+
+    async def look_up(at: float) -> Remote | None:
+        day = iso(at - CLOCK_SKEW_S)
+        for run in await repo.runs(since=day, event="workflow_dispatch", workflow=workflow):
+            if key in run.title:
+                return Remote(id=str(run.id), url=run.html_url)
+        return None
+
+    made = await ctx.effects.ensure(
+        EffectKind.DISPATCH, name, {"workflow": workflow, **inputs}, call, look_up
+    )
+    return Deployment(
+        name=name,
+        environment=environment,
+        sha=sha,
+        run_id=int(made.id or 0),
+        run_url=made.url,
+        at=ctx.now(),
+    )
+
+
+async def stand(ctx: Ctx, repo: Repo, made: Deployment, *, configured_url: str) -> Found:
+    """Where a dispatched deployment stands now: deliveries first, GitHub where they are silent."""
+    if made.state == "success":
+        return Found(state=Standing.LIVE, deployment=made, text="live")
+    key = run_key(repo.repo.id, made.run_id)
+    heard = await ctx.heard(key)
+    conclusion = heard.get("conclusion") or await _ask(ctx, repo, made)
+    overdue = ctx.now() > made.at + ctx.config.limits.phase_minutes * 60
+    if not conclusion and not overdue:
+        return Found(
+            state=Standing.RUNNING,
+            deployment=made,
+            text=f"Actions run of {made.environment} is under way",
+            key=key,
+            look_at=ctx.now() + LOOK_EVERY_S,
+        )
+    if conclusion != "success":
+        return _failed(
+            made, f"the run ended with {conclusion}" if conclusion else "it took too long"
+        )
+    url = heard.get("url") or configured_url or await _environment_url(repo, made)
+    return await _proven(ctx, repo, replace(made, url=url))
+
+
+async def _ask(ctx: Ctx, repo: Repo, made: Deployment) -> str:
+    """The run's conclusion from GitHub, where it is old enough that a delivery may be lost."""
+    if ctx.now() < made.at + LOOK_EVERY_S - 1:
+        return ""
+    return (await repo.run(made.run_id)).conclusion
+
+
+async def _proven(ctx: Ctx, repo: Repo, made: Deployment) -> Found:
+    """Success is what answers with the commit, not what a run says of itself."""
+    said = await version_at(ctx, made.url)
+    if said is None:
+        said = await _notices(repo, made.run_id)
+    if made.sha in said:
+        live = replace(made, state="success")
+        return Found(state=Standing.LIVE, deployment=live, text="live")
+    shown = f"`{said.strip()[:40]}`" if said.strip() else "nothing"
+    return _failed(made, f"{shown} answers instead of `{made.sha[:7]}`")
+
+
+async def version_at(ctx: Ctx, base_url: str) -> str | None:
+    """What the version address answers; None where none is configured for this place."""
+    version_url = ctx.config.e2e.version_url
+    if version_url.startswith("http"):
+        return await ctx.probe(version_url) or ""
+    if version_url and base_url:
+        return await ctx.probe(base_url.rstrip("/") + version_url) or ""
+    return None
+
+
+async def _notices(repo: Repo, run_id: int) -> str:
+    """What the run's jobs said in notices with our title."""
+    said = []
+    for job in await repo.jobs(run_id):
+        said += [one.message for one in await repo.annotations(job.id) if one.title == NOTICE]
+    return " ".join(said)
+
+
+async def _environment_url(repo: Repo, made: Deployment) -> str:
+    """The address that the environment's newest deployment gives."""
+    for deployment in (await repo.deployments(environment=made.environment))[:3]:
+        for status in await repo.deployment_statuses(deployment.id):
+            if str(made.run_id) in status.log_url and status.environment_url:
+                return status.environment_url
+    return ""
+
+
+async def last_deployed(repo: Repo, environment: str) -> str:
+    """The commit of the newest deployment to an environment that succeeded; empty: none did."""
+    for deployment in (await repo.deployments(environment=environment))[:10]:
+        statuses = await repo.deployment_statuses(deployment.id)
+        if any(status.state == "success" for status in statuses):
+            return deployment.sha
+    return ""
+
+
+def run_key(repo_id: int, run_id: int) -> str:
+    """What a task that waits for this run is woken by."""
+    return f"run:{repo_id}/{run_id}"
+
+
+def iso(at: float) -> str:
+    """An instant as GitHub writes it."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _failed(made: Deployment, text: str) -> Found:
+    return Found(state=Standing.FAILED, deployment=replace(made, state="failure"), text=text)

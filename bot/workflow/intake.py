@@ -1,0 +1,221 @@
+"""What a delivery means: a task starts, wakes or changes; or nothing.
+
+An event may come late, twice, out of order or never, so it only ever says where to look. Who may
+do something is asked of GitHub, by role. Bots, ourselves among them, never command.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bot.domain import (
+    Actor,
+    CheckButton,
+    CheckSuiteEnded,
+    CommentCreated,
+    Deployed,
+    Event,
+    IssueEdited,
+    IssueGone,
+    IssueLabeled,
+    IssueUnlabeled,
+    PullChanged,
+    Pushed,
+    RepoRef,
+    ReviewSubmitted,
+    RunEnded,
+    Status,
+    Task,
+    Wait,
+    WaitFor,
+)
+from bot.github.webhook import from_json
+from bot.tasks.inbox import InboxRow
+from bot.tasks.lasting import Lasting
+from bot.tasks.queue import TaskQueue
+from bot.workflow.commanding import Asked, Commander
+from bot.workflow.commands import BUTTONS, Command, parse_commands
+from bot.workflow.deploying import run_key
+from bot.workflow.starting import Starter, text_hash, with_text
+
+RERUN = "rerequested"  #: GitHub's own button on every check
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """Acts on deliveries, one after the other."""
+
+    queue: TaskQueue
+    lasting: Lasting
+    starter: Starter
+    commander: Commander
+
+    async def __call__(self, row: InboxRow) -> None:
+        """Act on one delivery. Raises what GitHub or the store raise; the row is tried again."""
+        await self.act(from_json(row.payload_text), row.id)
+
+    async def act(self, event: Event, inbox_id: int) -> None:
+        match event:
+            case IssueLabeled():
+                await self._labeled(event, inbox_id)
+            case IssueUnlabeled():
+                await self._unlabeled(event, inbox_id)
+            case IssueEdited():
+                await self._edited(event)
+            case IssueGone():
+                await self._cancel(event.repo, event.issue.number, event.sender, event.how)
+            case CommentCreated() if not event.sender.is_bot:
+                await self._commented(event)
+            case ReviewSubmitted() if not event.sender.is_bot:
+                await self._reviewed(event)
+            case CheckButton() if not event.sender.is_bot:
+                await self._pressed(event)
+            case RunEnded():
+                await self._ran(event, inbox_id)
+            case Deployed():
+                await self._deployed(event)
+            case CheckSuiteEnded():
+                await self.queue.wake(f"ci:{event.head_sha}", inbox_id=inbox_id)
+            case PullChanged():
+                await self._pull_changed(event, inbox_id)
+            case Pushed():
+                await self._pushed(event)
+            case _:
+                return
+
+    # ── issues ───────────────────────────────────────────────────────────────────────────────
+
+    async def _labeled(self, event: IssueLabeled, inbox_id: int) -> None:
+        config = await self.starter.config_of(event.repo)
+        if event.label != config.trigger.label or event.issue.is_pull or event.sender.is_bot:
+            return
+        if not await self.starter.may_start(event.repo, event.sender, config):
+            return
+        known = await self.queue.find(event.repo.id, event.issue.number)
+        if known is not None and _waits_for(known, WaitFor.RELABEL):
+            await self._relabeled(known, event, inbox_id)
+            return
+        event_id = await self.starter.label_event_id(
+            event.repo, event.issue.number, config.trigger.label
+        )
+        await self.starter.start(
+            event.repo, event.issue, event.sender, config,
+            label_event_id=event_id, inbox_id=inbox_id,
+        )  # fmt: skip
+
+    async def _relabeled(self, task: Task, event: IssueLabeled, inbox_id: int) -> None:
+        """A new label confirms the text as it is now."""
+        await self.queue.change(
+            task.id,
+            lambda now: replace(with_text(now, event.issue), status=Status.QUEUED, wait=None),
+            inbox_id=inbox_id,
+        )
+
+    async def _unlabeled(self, event: IssueUnlabeled, inbox_id: int) -> None:
+        config = await self.starter.config_of(event.repo)
+        if event.label == config.trigger.label and not event.sender.is_bot:
+            known = await self.queue.find(event.repo.id, event.issue.number)
+            if known is None or _waits_for(known, WaitFor.RELABEL):
+                return
+            await self._cancel(event.repo, event.issue.number, event.sender, "label removed")
+
+    async def _edited(self, event: IssueEdited) -> None:
+        """Text that nobody has confirmed is not worked on: before pickup, an edit parks."""
+        task = await self.queue.find(event.repo.id, event.issue.number)
+        if task is None or task.status is not Status.QUEUED or task.started_at is not None:
+            return
+        if task.text_sha256 == text_hash(event.issue):
+            return
+        wait = Wait(
+            on=WaitFor.RELABEL,
+            reason="The issue was edited before work began; remove the label and put it on again",
+        )
+        await self.queue.change(
+            task.id, lambda now: replace(now, status=Status.WAITING, wait=wait),
+            expect={Status.QUEUED},
+        )  # fmt: skip
+
+    async def _cancel(self, repo: RepoRef, issue: int, by: Actor, how: str) -> None:
+        task = await self.queue.find(repo.id, issue)
+        if task is None or task.status.ended or by.is_bot:
+            return
+        await self.queue.cancel(task.id, f"{by.login} ({how})")
+        self.commander.stop(task.id)
+
+    # ── people ───────────────────────────────────────────────────────────────────────────────
+
+    async def _commented(self, event: CommentCreated) -> None:
+        asked = Asked(
+            repo=event.repo,
+            actor=event.sender,
+            issue=event.issue.number,
+            commands=parse_commands(event.body),
+            comment_id=event.comment_id,
+            snapshot=event.issue,
+        )
+        await self.commander.obey(asked)
+
+    async def _reviewed(self, event: ReviewSubmitted) -> None:
+        commands = parse_commands(event.body)
+        asked = Asked(
+            repo=event.repo, actor=event.sender, issue=event.pull, commands=commands, via="review"
+        )
+        await self.commander.obey(asked)
+
+    async def _pressed(self, event: CheckButton) -> None:
+        """A click counts as the command would; an approval is of the commit that was shown."""
+        task_id = event.external_id.partition("/")[0]
+        task = await self.queue.get(task_id) if task_id else None
+        if task is None or task.repo is None or task.repo.id != event.repo.id:
+            return
+        if event.identifier == RERUN:
+            await self.queue.picture_soon(task.id)
+            return
+        command = BUTTONS.get(event.identifier)
+        if command is not None:
+            shown = _of_commit(command, event.head_sha)
+            await self.commander.obey(
+                Asked(
+                    repo=event.repo, actor=event.sender, issue=task.issue,
+                    commands=[shown], via="button",
+                )
+            )  # fmt: skip
+
+    # ── machines ─────────────────────────────────────────────────────────────────────────────
+
+    async def _ran(self, event: RunEnded, inbox_id: int) -> None:
+        key = run_key(event.repo.id, event.run_id)
+        await self._note(key, conclusion=event.conclusion)
+        await self.queue.wake(key, inbox_id=inbox_id)
+
+    async def _deployed(self, event: Deployed) -> None:
+        if event.run_id and event.environment_url:
+            await self._note(run_key(event.repo.id, event.run_id), url=event.environment_url)
+
+    async def _note(self, key: str, **said: str) -> None:
+        """Keep what a delivery said, so that the step that it wakes need not ask."""
+        known: Mapping[str, Any] = json.loads(await self.lasting.value(key) or "{}")
+        await self.lasting.put(key, json.dumps({**known, **said}))
+
+    async def _pull_changed(self, event: PullChanged, inbox_id: int) -> None:
+        task = await self.queue.find_by_pull(event.repo.id, event.pull)
+        if task is None or task.status.ended:
+            return
+        if event.action == "closed" and event.merged:
+            await self.queue.wake(f"pull:{event.pull}", inbox_id=inbox_id)
+        elif event.action == "closed" and not event.sender.is_bot:
+            await self.queue.cancel(task.id, f"{event.sender.login} (pull request closed)")
+            self.commander.stop(task.id)
+
+    async def _pushed(self, event: Pushed) -> None:
+        if event.ref == f"refs/heads/{event.repo.default_branch}":
+            self.starter.configs.outdated(event.repo)
+
+
+def _waits_for(task: Task, on: WaitFor) -> bool:
+    return task.status is Status.WAITING and task.wait is not None and task.wait.on is on
+
+
+def _of_commit(command: Command, sha: str) -> Command:
+    return replace(command, sha=sha) if command.verb == "approve" else command

@@ -1,0 +1,103 @@
+"""The same workflow on a local git repository, with no hub at all: `chimera run`, or a program.
+
+The store, the ledger, the cage, git and the gates are the real ones; what needs a hub is skipped
+and says so. What stays is a branch in the repository.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import secrets
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.agents.cage import Cage
+from bot.agents.roster import Prompts
+from bot.errors import InputError
+from bot.github.git import Git
+from bot.github.git_process import git as run_git
+from bot.tasks.lasting import Lasting
+from bot.tasks.ledger import Ledger
+from bot.tasks.queue import TaskQueue
+from bot.tasks.sqlite import SqliteStore
+from bot.workflow.context import Contexts, Tools
+from bot.workflow.phases.step import AgentsRegistry
+from bot.workflow.repoconfig import Configs
+from bot.workflow.workspace import Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalParts:
+    """An executor's parts on one local repository."""
+
+    tools: Tools
+    contexts: Contexts
+
+    @property
+    def queue(self) -> TaskQueue:
+        return self.tools.queue
+
+
+@contextlib.asynccontextmanager
+async def local_parts(
+    repository: Path,
+    agents: AgentsRegistry,
+    *,
+    now: Callable[[], float],
+    config: tuple[str, bytes] | None = None,
+    cage: Cage | None = None,
+) -> AsyncIterator[LocalParts]:
+    """Everything that a local run needs, gone afterwards. Raises InputError, CageMissing."""
+    origin = await local_origin(repository)
+    with tempfile.TemporaryDirectory(prefix="chimera-run-") as scratch:
+        folder = Path(scratch)
+        store = await SqliteStore.open(folder / "chimera.db")
+        try:
+            git = Git(folder / "git")
+            queue = TaskQueue(store, now)
+            tools = Tools(
+                queue=queue,
+                ledger=Ledger(store, now),
+                lasting=Lasting(store, now),
+                git=git,
+                cage=cage or await Cage.open(),
+                agents=agents,
+                prompts=Prompts(),
+                configs=Configs(git, lambda _repo: origin, now, config),
+                origin_of=lambda _repo: origin,
+                now=now,
+                probe=_no_probe,
+                folder=folder / "work",
+                hmac_key=secrets.token_bytes(32),
+                quiet_s=0.0,
+            )
+            yield LocalParts(tools=tools, contexts=Contexts(tools))
+        finally:
+            await store.close()
+
+
+async def local_origin(repository: Path) -> Origin:
+    """A repository on this machine. Raises InputError where there is none, or no commit in it."""
+    path = await asyncio.to_thread(repository.resolve)
+    done = await run_git(["rev-parse", "--abbrev-ref", "HEAD"], git_dir=_git_dir(path))
+    if done.code:
+        raise InputError(f"{path} is not a git repository with a commit; commit there first")
+    branch = done.text
+    if branch == "HEAD":
+        raise InputError(f"{path} is at a detached commit; check out a branch first")
+
+    async def no_token() -> str:
+        return ""
+
+    key = "local-" + hashlib.sha256(str(path).encode()).hexdigest()[:24]
+    return Origin(url=str(path), key=key, default_branch=branch, token=no_token)
+
+
+def _git_dir(path: Path) -> Path:
+    return path / ".git" if (path / ".git").exists() else path
+
+
+async def _no_probe(_url: str) -> str | None:
+    return None

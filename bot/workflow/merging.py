@@ -1,0 +1,74 @@
+"""The merge of a validated change, and keeping it level with its base before that."""
+
+from dataclasses import replace
+
+from bot.domain import Cause, EffectKind, Facts, StepResult, Task
+from bot.errors import Conflict, Refused
+from bot.github.repo import Repo
+from bot.workflow.effects import Remote
+from bot.workflow.phases.step import Ctx, back, restage, tail, trial_at
+from bot.workflow.publish import publish
+
+NOT_YET = 405  #: GitHub's answer while required checks, reviews or a merge queue stand before it
+
+
+async def update_with_base(task: Task, ctx: Ctx) -> StepResult | None:
+    """Where the base has moved: merge it into the branch, test, push, and stage again."""
+    facts = task.facts
+    _, newest = await ctx.workspace.base()
+    if await ctx.workspace.contains(facts.head_sha, newest):
+        return None
+    message = f"Merge {facts.base_ref} into {facts.branch}"
+    try:
+        sha = await ctx.workspace.merge(
+            facts.head_sha, newest, message=message, when=task.created_at
+        )
+    except Conflict as conflict:
+        said = f"`{facts.base_ref}` has moved and conflicts with the change: {conflict}"
+        return back(facts, said, Cause.CONFLICT, said)
+    if (red := await _red(ctx, sha)) is not None:
+        said = f"With the newest `{facts.base_ref}` the tests fail"
+        return back(facts, said, Cause.CONFLICT, f"{said}:\n\n{red}")
+    await publish(task, ctx, sha, expected=facts.head_sha)
+    tree = await ctx.workspace.tree(sha)
+    facts = replace(facts, head_sha=sha, head_tree=tree, base_sha=newest, approval=None)
+    return restage(facts, f"`{facts.base_ref}` has moved; staged again with it", Cause.CONFLICT)
+
+
+async def _red(ctx: Ctx, sha: str) -> str | None:
+    checkout = await trial_at(ctx, sha)
+    for trial in (await ctx.bench.e2e(checkout, sha), await ctx.bench.checks(checkout, sha)):
+        if not trial.proof.green:
+            return tail(trial.proof.log)
+    return None
+
+
+async def merge(task: Task, ctx: Ctx, repo: Repo) -> str:
+    """The merge commit of exactly the validated head; empty while GitHub does not allow it yet."""
+    facts = task.facts
+    await ctx.paint(task)  # a required check of ours must not stand in its own way
+    title = f"{task.title} (#{facts.pull})"
+
+    async def call() -> Remote:
+        merged = await repo.merge(
+            facts.pull, sha=facts.head_sha, method=ctx.config.pull.merge.value, title=title
+        )
+        return Remote(id=merged.sha)
+
+    async def look_up(_since: float) -> Remote | None:
+        pull = await repo.pull(facts.pull)
+        return Remote(id=pull.merge_sha) if pull.merged else None
+
+    try:
+        done = await ctx.effects.ensure(
+            EffectKind.MERGE, _name(facts), {"sha": facts.head_sha}, call, look_up
+        )
+    except Refused as error:
+        if error.status == NOT_YET:
+            return ""
+        raise
+    return done.id
+
+
+def _name(facts: Facts) -> str:
+    return f"{facts.pull}@{facts.head_sha}"

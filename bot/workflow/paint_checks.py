@@ -1,0 +1,175 @@
+"""Paints the check runs of a task on the commit that they speak of.
+
+A check is created when there is something to say, completed states go out at once, progress
+coalesces. When the head moves, what still spins on the old commit is completed there.
+"""
+
+import hashlib
+from dataclasses import replace
+
+from bot.domain import EffectKind
+from bot.github.repo import Repo
+from bot.github.types import Annotation, Button, Check, CheckStatus, Conclusion
+from bot.workflow.effects import Effects, Remote
+from bot.workflow.painted import Painted, PaintedCheck
+from bot.workflow.report.checks import (
+    TASK,
+    CheckPicture,
+    Run,
+    check_e2e,
+    check_guardian,
+    check_production,
+    check_task,
+)
+from bot.workflow.report.view import View
+
+PICTURES = (check_task, check_guardian, check_e2e, check_production)
+FIRST_S = 3.0  #: a check that is complete by then is created complete, in one call
+SUPERSEDED = Check(
+    status=CheckStatus.COMPLETED,
+    conclusion=Conclusion.NEUTRAL,
+    title="A newer commit is checked",
+    summary="The branch has moved on; see the checks of its newest commit.",
+)
+
+
+class CheckPainter:
+    """Paints one task's checks once."""
+
+    def __init__(
+        self, repo: Repo, effects: Effects, view: View, now: float, settle_s: float
+    ) -> None:
+        self._repo = repo
+        self._effects = effects
+        self._view = view
+        self._now = now
+        self._settle_s = settle_s
+
+    async def paint(self, painted: Painted) -> float | None:
+        """Returns when to look again, or None when all is shown."""
+        facts = self._view.task.facts
+        if not facts.pull:
+            return None
+        looks = [
+            await self._picture(painted, draw(self._view), facts.head_sha) for draw in PICTURES
+        ]
+        await self._supersede(painted, facts.head_sha)
+        return min((at for at in looks if at is not None), default=None)
+
+    async def _picture(self, painted: Painted, picture: CheckPicture, sha: str) -> float | None:
+        key = f"{picture.name}@{sha}"
+        known = painted.checks.get(key)
+        look = _hash(picture)
+        if known is None:
+            return await self._create(painted, key, picture, sha, look)
+        if known.look == look:
+            return None
+        due = known.at + self._settle_s
+        if picture.status is not Run.COMPLETED and self._now < due:
+            return due
+        await self._update(known, key, picture, look)
+        return None
+
+    async def _create(
+        self, painted: Painted, key: str, picture: CheckPicture, sha: str, look: str
+    ) -> float | None:
+        waits = self._not_yet(painted, key, picture)
+        if waits is not None:
+            return waits or None
+        task = self._view.task
+        external = f"{task.id}/{task.cursor.attempt}"
+        check = self._check(picture)
+
+        async def call() -> Remote:
+            made = await self._repo.create_check(
+                picture.name, sha=sha, external_id=external, check=check
+            )
+            return Remote(id=str(made.id), url=made.url)
+
+        async def look_up(_since: float) -> Remote | None:
+            for run in await self._repo.checks(
+                sha, name=picture.name, app_id=self._repo.github.app_id
+            ):
+                if run.external_id.partition("/")[0] == task.id:
+                    return Remote(id=str(run.id), url=run.html_url)
+            return None
+
+        made = await self._effects.ensure(EffectKind.CHECK, key, {"look": look}, call, look_up)
+        painted.waiting_checks.pop(key, None)
+        painted.checks[key] = PaintedCheck(
+            id=int(made.id),
+            look=look,
+            at=self._now,
+            completed=picture.status is Run.COMPLETED,
+            annotated=bool(check.annotations),
+        )
+        return None
+
+    def _not_yet(self, painted: Painted, key: str, picture: CheckPicture) -> float | None:
+        """When to create it instead; 0 when there is nothing to say; None: now."""
+        if picture.status is Run.COMPLETED or picture.name == TASK:
+            return None
+        if picture.status is Run.QUEUED:
+            return 0.0
+        since = painted.waiting_checks.setdefault(key, self._now)
+        due = since + min(FIRST_S, self._settle_s)
+        return None if self._now >= due else due
+
+    async def _update(
+        self, known: PaintedCheck, key: str, picture: CheckPicture, look: str
+    ) -> None:
+        check = self._check(picture)
+        if known.annotated:
+            check = replace(check, annotations=())
+
+        async def call() -> Remote:
+            await self._repo.update_check(known.id, check)
+            return Remote(id=str(known.id))
+
+        name = f"{key}/{known.updates + 1}-{look[:12]}"
+        await self._effects.ensure(EffectKind.CHECK_UPDATE, name, {"look": look}, call)
+        known.look, known.at, known.updates = look, self._now, known.updates + 1
+        known.completed = picture.status is Run.COMPLETED
+        known.annotated = known.annotated or bool(check.annotations)
+
+    async def _supersede(self, painted: Painted, sha: str) -> None:
+        for key, known in painted.checks.items():
+            if known.completed or key.endswith(f"@{sha}"):
+                continue
+
+            async def call(check_id: int = known.id) -> Remote:
+                await self._repo.update_check(check_id, SUPERSEDED)
+                return Remote(id=str(check_id))
+
+            await self._effects.ensure(EffectKind.CHECK_UPDATE, f"{key}/superseded", {}, call)
+            known.completed = True
+
+    def _check(self, picture: CheckPicture) -> Check:
+        return Check(
+            status=CheckStatus(picture.status.value),
+            conclusion=Conclusion(picture.conclusion.value) if picture.conclusion else None,
+            title=picture.title,
+            summary=picture.summary,
+            text=picture.text,
+            details_url=self._view.links.task_page,
+            annotations=tuple(
+                Annotation(path=a.path, line=a.line, level=a.level, message=a.message)
+                for a in picture.annotations
+            ),
+            buttons=tuple(
+                Button(label=b.label, description=b.description, identifier=b.identifier)
+                for b in picture.buttons
+            ),
+        )
+
+
+def _hash(picture: CheckPicture) -> str:
+    said = (
+        picture.status.value,
+        picture.conclusion.value if picture.conclusion else "",
+        picture.title,
+        picture.summary,
+        picture.text,
+        str([b.identifier for b in picture.buttons]),
+    )
+    return hashlib.sha256("\0".join(said).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,49 @@
+"""What a painter remembers of one task: what GitHub shows now, and under which ids."""
+
+from dataclasses import dataclass, field
+
+from pydantic import TypeAdapter
+
+
+@dataclass(slots=True, kw_only=True)
+class PaintedCheck:
+    """One check run as it was painted last."""
+
+    id: int
+    look: str  #: hash of what it says
+    at: float
+    completed: bool
+    updates: int = 0
+    annotated: bool = False  #: annotations are appended by GitHub, so they go out once
+
+
+@dataclass(slots=True, kw_only=True)
+class Painted:
+    """Mutable, saved after every painting; the ledger is the truth about what was created."""
+
+    comment_id: int = 0
+    text: str = ""  #: hash
+    text_at: float = 0.0
+    edits: int = 0
+    pinned: bool = False
+    label: str = ""
+    wanted_label: str = ""
+    wanted_since: float = 0.0
+    labels: int = 0  #: changes so far
+    eyes: int = 0  #: the reaction's id; -1 once it was taken away
+    verdict: str = ""  #: the reaction at the end
+    checks: dict[str, PaintedCheck] = field(default_factory=dict)  #: by "name@sha"
+    waiting_checks: dict[str, float] = field(default_factory=dict)  #: since when one is wanted
+    closed: bool = False
+
+
+_JSON = TypeAdapter(Painted)
+
+
+def load(text: str) -> Painted:
+    """From the stored text; `{}` is a fresh one."""
+    return _JSON.validate_json(text)
+
+
+def dump(painted: Painted) -> str:
+    return _JSON.dump_json(painted, exclude_defaults=True).decode()

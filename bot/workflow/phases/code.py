@@ -1,0 +1,121 @@
+"""CODE_IMPLEMENTATION: the change that makes the frozen tests pass, and nothing weaker."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bot.agents.replies import WrittenCode
+from bot.domain import Cause, Facts, Role, StepResult, Task
+from bot.errors import Conflict
+from bot.workflow.gates import GateFinding, blocks, check_change
+from bot.workflow.phases.step import Ctx, again, failed, gate_rules, passed, tail, trial_at
+from bot.workflow.phases.thinking import ask
+from bot.workflow.publish import commit, open_pull, publish
+from bot.workflow.trial import Trial
+from bot.workflow.workspace import feedback_of
+
+STUCK = 3  #: times that the same failure may come before the work ends
+_NUMBERS = re.compile(r"\d+")  #: durations, ports and addresses differ from run to run
+
+
+async def implement(task: Task, ctx: Ctx) -> StepResult:
+    """One turn of the coder, and the tests."""
+    task = await _on_newest_head(task, ctx)
+    facts = task.facts
+    start = await ctx.workspace.known(facts.wip_sha) or facts.head_sha
+    checkout = await ctx.workspace.lay("agent", start)
+    frozen = [t.path for t in facts.tests]
+    words = await _words(task, ctx, frozen)
+    await ask(task, ctx, Role.CODER, WrittenCode, checkout, words, protect=frozen)
+    taken = await ctx.workspace.take(checkout, facts.head_sha)
+    if taken.odd:
+        return _stuck_or_again(facts, "The change was refused", feedback_of(taken.odd))
+    sha = await commit(task, ctx, facts.head_sha, taken)
+    changes = await ctx.workspace.changes(facts.test_sha, sha)
+    if not changes:
+        return _stuck_or_again(facts, "The coder changed nothing", "You changed no file.")
+    findings = check_change(changes, rules=gate_rules(task, ctx))
+    if blocks(findings):
+        return _refused(facts, findings)
+    checkout = await trial_at(ctx, sha)
+    e2e = await ctx.bench.e2e(checkout, sha)
+    if not e2e.proof.green or e2e.connections == 0:
+        return _not_green(facts, sha, e2e, "end-to-end tests")
+    checks = await ctx.bench.checks(checkout, sha)
+    if not checks.proof.green:
+        return _not_green(facts, sha, checks, "repository's own tests")
+    return await _green(task, ctx, sha, e2e, checks)
+
+
+async def _on_newest_head(task: Task, ctx: Ctx) -> Task:
+    """The task with the branch's head as it is now: people's own commits are built upon."""
+    facts = task.facts
+    head = await ctx.workspace.remote(facts.branch)
+    if head in ("", facts.head_sha):
+        return task
+    if not await ctx.workspace.contains(head, facts.test_sha):
+        raise Conflict(f"The branch {facts.branch} was replaced by somebody else")
+    return replace(task, facts=replace(facts, head_sha=head, wip_sha=""))
+
+
+async def _green(task: Task, ctx: Ctx, sha: str, e2e: Trial, checks: Trial) -> StepResult:
+    facts = task.facts
+    await publish(task, ctx, sha, expected=facts.head_sha)
+    facts = replace(
+        facts,
+        head_sha=sha,
+        head_tree=await ctx.workspace.tree(sha),
+        green=(e2e.proof, checks.proof),
+        feedback=(),
+        wip_sha="",
+        last_failure="",
+        approval=None,
+    )
+    if ctx.repo is not None and not facts.pull:
+        facts = await open_pull(replace(task, facts=facts), ctx, ctx.repo)
+    return passed(
+        facts,
+        f"{e2e.counts.passed or 'the'} end-to-end tests pass, "
+        f"{checks.counts.passed or 'the'} others still pass",
+    )
+
+
+async def _words(task: Task, ctx: Ctx, frozen: Sequence[str]) -> dict[str, object]:
+    config, facts = ctx.config, task.facts
+    return {
+        "request": task.feature,
+        "test_commands": [config.e2e.test_command, config.checks.test],
+        "frozen": frozen,
+        "file_map": await ctx.workspace.file_map(facts.head_sha),
+        "feedback": list(facts.feedback),
+        "stuck": facts.last_failure.endswith("x2"),
+    }
+
+
+def _refused(facts: Facts, findings: Sequence[GateFinding]) -> StepResult:
+    """What a machine gate refuses is not kept: the next turn starts from the last good commit."""
+    said = [f"{f.path}:{f.line}: {f.gate}: {f.text}" for f in findings if f.blocker]
+    why = f"The change was refused by a gate: {said[0]}"
+    return _stuck_or_again(replace(facts, wip_sha=""), why, "\n".join(said), Cause.GATE)
+
+
+def _not_green(facts: Facts, sha: str, trial: Trial, what: str) -> StepResult:
+    if trial.proof.green:
+        why = f"The {what} pass without asking the application anything"
+    else:
+        why = f"The {what} fail (exit code {trial.proof.exit_code})"
+    return _stuck_or_again(replace(facts, wip_sha=sha), why, f"{why}:\n\n{tail(trial.proof.log)}")
+
+
+def _stuck_or_again(
+    facts: Facts, why: str, feedback: str, cause: Cause = Cause.NOT_GREEN
+) -> StepResult:
+    """Another turn; the same failure a second time asks for another way, a third is the end."""
+    seen = hashlib.sha256(_NUMBERS.sub("N", feedback).encode("utf-8", "replace")).hexdigest()[:16]
+    last, _, times = facts.last_failure.partition("x")
+    count = int(times or 1) + 1 if last == seen else 1
+    facts = replace(facts, last_failure=f"{seen}x{count}")
+    if count >= STUCK:
+        return failed(facts, f"{why}, {STUCK} times in the same way", cause)
+    return again(facts, why, cause, feedback)

@@ -1,0 +1,110 @@
+"""E2E_TEST_GENERATION: end-to-end tests that fail on the base, for the right reason."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bot.agents.replies import WrittenTests
+from bot.domain import Cause, Facts, Proof, Role, StepResult, Task, WaitFor
+from bot.workflow.gates import Change, freeze, only_under
+from bot.workflow.phases.step import Ctx, again, passed, tail, trial_at, waiting
+from bot.workflow.phases.thinking import ask
+from bot.workflow.publish import branch_name, commit, publish
+from bot.workflow.runners import why_not_red
+from bot.workflow.trial import Trial
+from bot.workflow.weakening import is_a_real_test
+
+
+async def generate_tests(task: Task, ctx: Ctx) -> StepResult:
+    """One turn of the e2e-tester, and the red proof."""
+    facts = await _on_base(task, ctx)
+    if facts.base_checks is not None and not facts.base_checks.green:
+        return _base_is_red(facts, facts.base_checks)
+    task = replace(task, facts=facts)
+    checkout = await ctx.workspace.lay("agent", facts.base_sha)
+    await ask(task, ctx, Role.E2E_TESTER, WrittenTests, checkout, await _words(task, ctx))
+    taken = await ctx.workspace.take(checkout, facts.base_sha)
+    if refusal := _refusal(taken.files, taken.odd, ctx.config.e2e.path):
+        return again(facts, f"The tests were refused: {refusal[0]}", Cause.GATE, "\n".join(refusal))
+    sha = await commit(task, ctx, facts.base_sha, taken)
+    trial = await ctx.bench.e2e(await trial_at(ctx, sha), sha)
+    facts = replace(facts, red=trial.proof)
+    if trial.proof.green:
+        return _green_at_once(facts)
+    if why := _no_proof(trial):
+        feedback = f"{why}\n\n{tail(trial.proof.log)}"
+        return again(facts, f"Not yet a proof: {why}", Cause.NOT_RED, feedback)
+    await publish(task, ctx, sha, expected="")
+    return _accepted(facts, taken.files, sha, trial)
+
+
+async def _on_base(task: Task, ctx: Ctx) -> Facts:
+    """The facts with base, branch and the state of the base's own tests; read once, then kept."""
+    facts = task.facts
+    if facts.base_checks is not None:
+        return facts
+    ref, sha = await ctx.workspace.base()
+    proof = (await ctx.bench.checks(await trial_at(ctx, sha), sha)).proof
+    branch = branch_name(task, ctx.config.pull.branch)
+    return replace(facts, base_ref=ref, base_sha=sha, branch=branch, base_checks=proof)
+
+
+async def _words(task: Task, ctx: Ctx) -> dict[str, object]:
+    e2e = ctx.config.e2e
+    return {
+        "request": task.feature,
+        "e2e_path": e2e.path,
+        "test_command": e2e.test_command,
+        "serve_command": e2e.serve,
+        "file_map": await ctx.workspace.file_map(task.facts.base_sha),
+        "feedback": list(task.facts.feedback),
+    }
+
+
+def _refusal(changes: Sequence[Change], odd: Sequence[str], path: str) -> list[str]:
+    """Why what the tester wrote is not taken; empty where it is."""
+    said = list(odd) + [f"{f.path}: {f.text}" for f in only_under(changes, path) if f.blocker]
+    tests = [c for c in changes if c.new is not None]
+    for change in tests:
+        if why := is_a_real_test(change.path, (change.new or b"").decode("utf-8", "replace")):
+            said.append(f"{change.path}: {why}")
+    return said if tests else [*said, f"No test was written under {path}."]
+
+
+def _no_proof(trial: Trial) -> str | None:
+    """Why a red run proves nothing, or None for an honest red."""
+    if trial.ready is False:
+        return "the application did not start on the base"
+    if why := why_not_red(trial.counts):
+        return why
+    if trial.connections == 0:
+        return "the tests never asked the application anything"
+    return None
+
+
+def _accepted(facts: Facts, changes: Sequence[Change], sha: str, trial: Trial) -> StepResult:
+    frozen = tuple(freeze(c.path, c.new) for c in changes if c.new is not None)
+    counts = trial.counts
+    written = counts.collected or len(frozen)
+    facts = replace(
+        facts, tests=frozen, test_sha=sha, head_sha=sha, feedback=(), wip_sha="", last_failure=""
+    )
+    red = counts.failed or "they"
+    return passed(facts, f"{written} written, {red} fail on `{facts.base_ref}` as they must")
+
+
+def _green_at_once(facts: Facts) -> StepResult:
+    return waiting(
+        facts,
+        WaitFor.DECISION,
+        f"The new tests pass on the unchanged `{facts.base_ref}`: there may be nothing to do. "
+        "Say more in the issue and `/chimera retry`, or `/chimera cancel`.",
+    )
+
+
+def _base_is_red(facts: Facts, proof: Proof) -> StepResult:
+    return waiting(
+        replace(facts, base_checks=None),
+        WaitFor.CONFIGURATION,
+        f"The repository's own tests (`{proof.command}`) fail on the unchanged `{facts.base_ref}` "
+        f"with exit code {proof.exit_code}. Mend them or `checks.test`, then `/chimera retry`.",
+    )

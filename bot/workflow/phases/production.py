@@ -1,0 +1,186 @@
+"""PRODUCTION_DEPLOYMENT: the gate, the merge, the deployment, and the way back.
+
+Each station is known by a fact that is already there or not, so that the phase can be entered
+again at any time and goes on where it was.
+"""
+
+from dataclasses import replace
+
+from bot.config.choices import ApprovalMode, RollbackMode
+from bot.domain import Cause, Facts, StepResult, Task, WaitFor
+from bot.github.repo import Repo
+from bot.workflow.deploying import Standing, deploy, last_deployed, plan, stand, version_at
+from bot.workflow.merging import merge, update_with_base
+from bot.workflow.phases.step import (
+    Ctx,
+    failed,
+    passed,
+    restage,
+    skipped,
+    waiting,
+)
+from bot.workflow.phases.validation import run_at
+
+NOTHING_BEFORE = "none"
+LOOK_AGAIN_S = 120.0
+
+
+async def produce(task: Task, ctx: Ctx) -> StepResult:
+    """One station after the other until something has to be waited for."""
+    if ctx.repo is None:
+        return skipped(task, task.facts, "there is no hub to merge and deploy on")
+    if not task.facts.merge_sha:
+        if (stop := await _gate_and_merge(task, ctx, ctx.repo)) is not None:
+            return stop
+        task = await _merged(task, ctx, ctx.repo)
+        if not task.facts.merge_sha:
+            return _waits_for_merge(task.facts, ctx)
+    if (changed := await _another_tree(task, ctx)) is not None:
+        return changed
+    if not ctx.config.deploy.production.workflow:
+        return passed(task.facts, "Merged; no production workflow is configured")
+    if task.facts.rollback is not None:
+        return await _rolled_back(task, ctx, ctx.repo, "")
+    return await _deployed(task, ctx, ctx.repo)
+
+
+async def _gate_and_merge(task: Task, ctx: Ctx, repo: Repo) -> StepResult | None:
+    """What stands between a validated change and its merge; None where nothing does."""
+    if (moved := await update_with_base(task, ctx)) is not None:
+        return moved
+    production, facts = ctx.config.deploy.production, task.facts
+    if production.approval is ApprovalMode.ON_MERGE:
+        return None
+    if production.approval is ApprovalMode.REQUIRED and not _approved(facts):
+        return waiting(
+            facts,
+            WaitFor.APPROVAL,
+            f"approve production of `{facts.head_sha[:7]}`",
+            key=f"approval:{task.id}",
+        )
+    return None
+
+
+def _approved(facts: Facts) -> bool:
+    return facts.approval is not None and facts.approval.sha == facts.head_sha
+
+
+async def _merged(task: Task, ctx: Ctx, repo: Repo) -> Task:
+    """The task with its merge, after what was live before has been written down."""
+    facts = task.facts
+    if not facts.rollback_sha:
+        facts = replace(facts, rollback_sha=await _live_before(ctx, repo))
+    if ctx.config.deploy.production.approval is ApprovalMode.ON_MERGE:
+        pull = await repo.pull(facts.pull)
+        return replace(task, facts=replace(facts, merge_sha=pull.merge_sha if pull.merged else ""))
+    return replace(
+        task, facts=replace(facts, merge_sha=await merge(replace(task, facts=facts), ctx, repo))
+    )
+
+
+def _waits_for_merge(facts: Facts, ctx: Ctx) -> StepResult:
+    if ctx.config.deploy.production.approval is ApprovalMode.ON_MERGE:
+        return waiting(
+            facts, WaitFor.APPROVAL, f"merge #{facts.pull} to deploy it", key=f"pull:{facts.pull}"
+        )
+    return waiting(
+        facts,
+        WaitFor.CI,
+        f"GitHub does not let #{facts.pull} be merged yet: its required checks are not done",
+        key=f"ci:{facts.head_sha}",
+        until=ctx.now() + LOOK_AGAIN_S,
+    )
+
+
+async def _live_before(ctx: Ctx, repo: Repo) -> str:
+    """The commit that answers in production now: where a rollback leads."""
+    production = ctx.config.deploy.production
+    if not production.workflow:
+        return NOTHING_BEFORE
+    if production.url:
+        said = (await version_at(ctx, production.url) or "").strip()
+        if len(said) == 40 and all(c in "0123456789abcdef" for c in said):
+            return said
+    return await last_deployed(repo, production.environment) or NOTHING_BEFORE
+
+
+async def _another_tree(task: Task, ctx: Ctx) -> StepResult | None:
+    """A merge that brought another tree than the validated one is staged once more."""
+    facts = task.facts
+    tree = await ctx.workspace.tree(facts.merge_sha)
+    if tree == facts.validated_tree:
+        return None
+    return restage(
+        replace(facts, head_sha=facts.merge_sha, head_tree=tree, staging=None),
+        "The merge brought another tree than the one validated; it is staged again",
+        Cause.CONFLICT,
+    )
+
+
+async def _deployed(task: Task, ctx: Ctx, repo: Repo) -> StepResult:
+    facts, wanted = task.facts, ctx.config.deploy.production
+    name = f"{wanted.environment}/{task.cursor.round}.{task.cursor.attempt}"
+    current = facts.production
+    if current is None or current.name != name:
+        advice = await plan(task, ctx, "production", wanted.workflow, facts.merge_sha)
+        facts = replace(facts, plan=advice.summary)
+        current = await deploy(
+            task, ctx, repo, wanted.workflow, wanted.environment, facts.merge_sha, name
+        )
+    found = await stand(ctx, repo, current, configured_url=wanted.url)
+    task = replace(task, facts=replace(facts, production=found.deployment))
+    match found.state:
+        case Standing.RUNNING:
+            return waiting(task.facts, WaitFor.RUN, found.text, key=found.key, until=found.look_at)
+        case Standing.FAILED:
+            return await _rolled_back(task, ctx, repo, found.text)
+        case Standing.LIVE:
+            return await _validated(task, ctx, repo)
+
+
+async def _validated(task: Task, ctx: Ctx, repo: Repo) -> StepResult:
+    facts = task.facts
+    url = facts.production.url if facts.production is not None else ""
+    if not ctx.config.deploy.production.revalidate or not url:
+        return passed(facts, f"`{facts.merge_sha[:7]}` is live")
+    proof = await run_at(replace(task, facts=replace(facts, head_sha=facts.merge_sha)), ctx, url)
+    facts = replace(facts, production_validation=proof)
+    if not proof.green:
+        return await _rolled_back(
+            replace(task, facts=facts), ctx, repo, f"the end-to-end tests fail on {url}"
+        )
+    return passed(facts, f"`{facts.merge_sha[:7]}` is live at {url}")
+
+
+async def _rolled_back(task: Task, ctx: Ctx, repo: Repo, why: str) -> StepResult:
+    """Puts back what was live before, and checks that it is; the task fails in any case."""
+    facts, wanted = task.facts, ctx.config.deploy.production
+    why = why or facts.production_trouble
+    facts = replace(facts, production_trouble=why)
+    if wanted.rollback is not RollbackMode.AUTOMATIC or facts.rollback_sha == NOTHING_BEFORE:
+        said = "nothing was live before" if facts.rollback_sha == NOTHING_BEFORE else "by hand"
+        return failed(facts, f"Production failed: {why}. Not rolled back ({said}).", Cause.DEPLOY)
+    name = f"{wanted.environment}/rollback-{task.cursor.attempt}"
+    current = facts.rollback
+    if current is None or current.name != name:
+        current = await deploy(
+            task, ctx, repo, wanted.workflow, wanted.environment, facts.rollback_sha, name
+        )
+    found = await stand(ctx, repo, current, configured_url=wanted.url)
+    facts = replace(facts, rollback=found.deployment)
+    short = facts.rollback_sha[:7]
+    match found.state:
+        case Standing.RUNNING:
+            return waiting(
+                facts, WaitFor.RUN, f"Rolling back to `{short}`", key=found.key, until=found.look_at
+            )
+        case Standing.LIVE:
+            return failed(
+                facts, f"Production failed: {why}. `{short}` is live again.", Cause.DEPLOY
+            )
+        case Standing.FAILED:
+            return failed(
+                facts,
+                f"Production failed: {why}. The rollback to `{short}` failed, too: {found.text}.",
+                Cause.DEPLOY,
+            )

@@ -1,0 +1,135 @@
+"""GUARDIAN_REVIEW: machine gates first, then a read-only agent; one review says what was found."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bot.agents.replies import Decision, Review, checked_review
+from bot.domain import Cause, EffectKind, Facts, Finding, Role, StepResult, Task
+from bot.github.repo import Repo
+from bot.github.types import LineComment
+from bot.workflow.effects import Remote
+from bot.workflow.gates import GateFinding, blocks, check_change
+from bot.workflow.phases.step import Ctx, back, gate_rules, passed
+from bot.workflow.phases.thinking import ask
+from bot.workflow.report.marker import signed
+from bot.workflow.report.pull import line_comment, review_body
+from bot.workflow.shown import shown_lines
+
+
+async def review(task: Task, ctx: Ctx) -> StepResult:
+    """The gates' word, then the guardian's."""
+    facts = task.facts
+    findings = check_change(
+        await ctx.workspace.changes(facts.base_sha, facts.head_sha),
+        rules=gate_rules(task, ctx),
+    )
+    if blocks(findings):
+        return await _gate_refused(task, ctx, findings)
+    diff = await ctx.workspace.diff(facts.base_sha, facts.head_sha)
+    said = await ask(
+        task,
+        ctx,
+        Role.GUARDIAN,
+        Review,
+        await ctx.workspace.lay("agent", facts.head_sha),
+        {"request": task.feature, "diff": diff.patch, "evidence": _evidence(facts)},
+    )
+    verdict = checked_review(said, shown_lines(diff.patch))
+    facts = _with_findings(facts, verdict.summary, [*_shown(findings), *_findings(verdict)])
+    task = replace(task, facts=facts)
+    if ctx.repo is not None:
+        await _post(task, ctx, ctx.repo)
+    if verdict.decision is Decision.REQUEST_CHANGES:
+        return back(facts, _asks(facts), Cause.REVIEW, *_feedback(facts))
+    if ctx.repo is not None:
+        await _ready(task, ctx, ctx.repo)
+    return passed(facts, _passes(facts))
+
+
+async def _gate_refused(task: Task, ctx: Ctx, findings: Sequence[GateFinding]) -> StepResult:
+    facts = _with_findings(task.facts, "A machine gate refused the change.", _shown(findings))
+    if ctx.repo is not None:
+        await _post(replace(task, facts=facts), ctx, ctx.repo)
+    return back(facts, "A machine gate refused the change", Cause.GATE, *_feedback(facts))
+
+
+async def _post(task: Task, ctx: Ctx, repo: Repo) -> None:
+    """One review per head and round; line comments only where GitHub can place them."""
+    facts, name = task.facts, f"{task.facts.head_sha}/{task.cursor.round}"
+    mark = signed(ctx.hmac_key, task.id, of="review", head=facts.head_sha, round=task.cursor.round)
+    body = review_body(facts.review_summary, facts.findings, mark)
+    comments = [
+        LineComment(path=f.path, line=f.line, body=line_comment(f))
+        for f in facts.findings
+        if f.line > 0
+    ]
+
+    async def call() -> Remote:
+        made = await repo.create_review(
+            facts.pull, sha=facts.head_sha, body=body, comments=comments
+        )
+        return Remote(id=str(made.id), url=made.url)
+
+    async def look_up(_since: float) -> Remote | None:
+        for found in await repo.reviews(facts.pull):
+            if mark in found.body:
+                return Remote(id=str(found.id), url=found.html_url)
+        return None
+
+    await ctx.effects.ensure(EffectKind.REVIEW, name, {"body": body}, call, look_up)
+
+
+async def _ready(task: Task, ctx: Ctx, repo: Repo) -> None:
+    """The draft becomes a pull request that people are asked to look at."""
+
+    async def call() -> Remote:
+        await repo.mark_ready(task.facts.pull_node)
+        return Remote(id=str(task.facts.pull))
+
+    if ctx.config.pull.draft:
+        await ctx.effects.ensure(EffectKind.PULL_READY, str(task.facts.pull), {}, call)
+
+
+def _evidence(facts: Facts) -> str:
+    lines = [f"{p.command}: exit {p.exit_code}, {p.passed} passed" for p in facts.green]
+    red = facts.red
+    if red is not None:
+        lines.insert(0, f"on the base, {red.command}: exit {red.exit_code}, {red.failed} failed")
+    return "\n".join(lines)
+
+
+def _with_findings(facts: Facts, summary: str, findings: Sequence[Finding]) -> Facts:
+    return replace(facts, review_summary=summary, findings=tuple(findings))
+
+
+def _shown(findings: Sequence[GateFinding]) -> list[Finding]:
+    return [
+        Finding(
+            path=f.path,
+            line=f.line,
+            severity="blocker" if f.blocker else "warning",
+            body=f"{f.gate}: {f.text}",
+        )
+        for f in findings
+    ]
+
+
+def _findings(verdict: Review) -> list[Finding]:
+    return [
+        Finding(path=c.path, line=c.line, severity=str(c.severity), body=c.body)
+        for c in verdict.comments
+    ]
+
+
+def _feedback(facts: Facts) -> list[str]:
+    lines = [f"{f.path}:{f.line}: [{f.severity}] {f.body}" for f in facts.findings]
+    return [facts.review_summary, *lines]
+
+
+def _asks(facts: Facts) -> str:
+    blockers = sum(f.severity == "blocker" for f in facts.findings)
+    return f"Changes requested: {blockers or len(facts.findings)} to mend"
+
+
+def _passes(facts: Facts) -> str:
+    return f"Approved with {len(facts.findings)} remarks" if facts.findings else "Approved"

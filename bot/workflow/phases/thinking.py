@@ -1,0 +1,128 @@
+"""Asks an agent: the brief from what the task knows, the reply as data, the bill on the meter."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from bot.agents.agent import AgentEvent, Brief, Limits, Outcome, Reply
+from bot.agents.roster import ROSTER
+from bot.domain import Cause, Phase, Role, Spend, Task, WaitFor
+from bot.errors import BadOutput, Deadline, Parked, SetupFailed
+from bot.workflow.phases.step import Ctx
+
+R = TypeVar("R", bound=BaseModel)
+
+GUIDE = "AGENTS.md"
+MAX_GUIDE = 40_000  #: bytes
+
+
+async def ask(
+    task: Task,
+    ctx: Ctx,
+    role: Role,
+    reply_type: type[R],
+    checkout: Path,
+    words: Mapping[str, object],
+    *,
+    protect: Sequence[str] = (),
+    run: str = "",
+) -> R:
+    """One run of the role's agent on a checkout.
+
+    `words` are the template's variables besides those of every role; `run` tells apart runs of a
+    role within one round. Raises Parked where the budget is used up, BadOutput where no readable
+    reply came, Deadline where it took too long, SetupFailed where no agent is configured.
+    """
+    agent = ctx.agents.get(role)
+    if agent is None:
+        raise SetupFailed(
+            f"No agent is configured for {role}: set CHIMERA_MODEL and its key, or `agents` in "
+            "the settings; `chimera doctor` shows what is missing"
+        )
+    left = budget_left(task, ctx)
+    card = ROSTER[role]
+    said = ctx.prompts.words(role, {**await _of_every_role(task, ctx), **words})
+    limits = ctx.config.limits
+    brief = Brief(
+        run_id=f"{task.id}/{task.phase}/{run or _ordinal(task)}",
+        role=role,
+        workspace=checkout,
+        cage=ctx.cage,
+        instructions=said.instructions,
+        prompt=said.prompt,
+        reply_type=reply_type,
+        limits=Limits(
+            wall_s=limits.phase_minutes * 60,
+            cost_usd=left,
+            tokens=max(1, limits.tokens - task.spend.input_tokens - task.spend.output_tokens),
+            memory_mb=ctx.config.cage.memory_mb,
+            pids=ctx.config.cage.pids,
+        ),
+        protect=protect,
+        read_only=card.read_only,
+    )
+    events: list[AgentEvent] = []
+    reply = await agent.run(brief, events.append)
+    ctx.meter.add(_spend(reply))
+    await ctx.transcribe(brief.run_id, role, events, reply)
+    return _output(reply, reply_type, role)
+
+
+def budget_left(task: Task, ctx: Ctx) -> float:
+    """Dollars that this task may still spend. Raises Parked where nothing is left."""
+    limits, spend = ctx.config.limits, task.spend + ctx.meter.total
+    allowed = task.budget_usd if task.budget_usd is not None else limits.cost_usd
+    if spend.cost_usd is not None and spend.cost_usd >= allowed:
+        raise Parked(
+            WaitFor.BUDGET,
+            f"${spend.cost_usd:.2f} of ${allowed:.2f} are spent; `/chimera budget` raises it",
+            until=None,
+        )
+    if spend.input_tokens + spend.output_tokens >= limits.tokens:
+        raise Parked(WaitFor.BUDGET, f"all {limits.tokens} tokens are used", until=None)
+    return allowed - (spend.cost_usd or 0.0)
+
+
+def _ordinal(task: Task) -> str:
+    """Round, and the turn within it where it is not the first."""
+    cursor = task.cursor
+    rounds = cursor.round if task.phase is not Phase.E2E_TEST_GENERATION else 1
+    return str(rounds) if cursor.turn == 1 else f"{rounds}.{cursor.turn}"
+
+
+async def _of_every_role(task: Task, ctx: Ctx) -> dict[str, object]:
+    guide = await ctx.workspace.read(task.facts.base_sha, GUIDE, MAX_GUIDE)
+    return {
+        "title": task.title,
+        "context": guide.decode("utf-8", "replace") if guide else "",
+    }
+
+
+def _spend(reply: Reply) -> Spend:
+    used = reply.usage
+    return Spend(
+        requests=used.requests,
+        input_tokens=used.input_tokens,
+        output_tokens=used.output_tokens,
+        cost_usd=used.cost_usd,
+    )
+
+
+def _output(reply: Reply, reply_type: type[R], role: Role) -> R:
+    match reply.outcome:
+        case Outcome.COMPLETED if isinstance(reply.output, reply_type):
+            return reply.output
+        case Outcome.TIMEOUT:
+            raise Deadline(f"the {role} took too long: {reply.error}")
+        case Outcome.LIMIT:
+            raise AgentLimit(f"the {role} was stopped: {reply.error}")
+        case _:
+            raise BadOutput(f"the {role} gave no usable answer: {reply.error}")
+
+
+class AgentLimit(BadOutput):
+    """An agent ran into one of its limits."""
+
+    cause = Cause.BUDGET

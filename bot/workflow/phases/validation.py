@@ -1,0 +1,52 @@
+"""E2E_VALIDATION: the frozen tests against what was deployed."""
+
+from dataclasses import replace
+
+from bot.agents.cage_proxy import reach
+from bot.domain import Cause, Facts, Proof, StepResult, Task
+from bot.workflow.phases.step import Ctx, back, passed, skipped, tail, trial_at
+
+
+async def validate(task: Task, ctx: Ctx) -> StepResult:
+    """Red sends the work back; green makes the change ready to merge."""
+    facts = task.facts
+    url = staging_url(task, ctx)
+    if not url and not ctx.config.e2e.serve:
+        return skipped(task, _validated(facts, None), "nothing is served that could be validated")
+    proof = await run_at(task, ctx, url) if url else await _in_the_cage(facts, ctx)
+    where = url or "ephemeral staging"
+    if not proof.green:
+        return back(
+            replace(facts, validation=proof),
+            f"The end-to-end tests fail on {where}",
+            Cause.VALIDATION,
+            f"The end-to-end tests fail on {where}:\n\n{tail(proof.log)}",
+        )
+    return passed(_validated(facts, proof), f"{proof.passed or 'All'} pass on {where}")
+
+
+def staging_url(task: Task, ctx: Ctx) -> str:
+    """Where to validate: what was deployed, then the task, then the configuration."""
+    facts = task.facts
+    deployed = facts.staging.url if facts.staging is not None else ""
+    return deployed or task.target_url or ctx.config.e2e.target_url
+
+
+async def run_at(task: Task, ctx: Ctx, url: str) -> Proof:
+    """The frozen tests, in a cage whose only way out leads to `url`'s host and port."""
+    facts = task.facts
+    checkout = await trial_at(ctx, facts.head_sha)
+    async with reach(url) as way:
+        trial = await ctx.bench.e2e_against(checkout, facts.head_sha, url, way.ways, way.env)
+    return trial.proof
+
+
+async def _in_the_cage(facts: Facts, ctx: Ctx) -> Proof:
+    checkout = await trial_at(ctx, facts.head_sha)
+    return (await ctx.bench.e2e(checkout, facts.head_sha)).proof
+
+
+def _validated(facts: Facts, proof: Proof | None) -> Facts:
+    return replace(
+        facts, validation=proof, validated_sha=facts.head_sha, validated_tree=facts.head_tree
+    )

@@ -1,0 +1,87 @@
+"""What reaches the repository: commits, the branch, the pull request."""
+
+import re
+import unicodedata
+from dataclasses import replace
+
+from bot.domain import EffectKind, Facts, Phase, Task
+from bot.errors import Refused
+from bot.github.repo import Repo
+from bot.github.types import Made
+from bot.workflow.effects import Remote
+from bot.workflow.phases.step import Ctx
+from bot.workflow.report.pull import commit_message, pull_body, pull_title
+from bot.workflow.workspace import Taken
+
+MAX_SLUG = 40
+TEMPLATE = ".github/pull_request_template.md"
+MAX_TEMPLATE = 64 * 1024  #: bytes
+_NOT_A_WORD = re.compile(r"[^a-z0-9]+")
+
+
+def branch_name(task: Task, template: str) -> str:
+    """The branch of a task, always the same one."""
+    plain = unicodedata.normalize("NFKD", task.title).encode("ascii", "ignore").decode()
+    slug = _NOT_A_WORD.sub("-", plain.lower()).strip("-")[:MAX_SLUG].strip("-") or "task"
+    issue = str(task.issue) if task.issue else task.id[-8:].lower()
+    return template.format(issue=issue, slug=slug, task=task.id.lower())
+
+
+async def commit(task: Task, ctx: Ctx, parent: str, taken: Taken) -> str:
+    """Commit what an agent changed; the same work is the same SHA, whoever does it again."""
+    tests = task.phase is Phase.E2E_TEST_GENERATION
+    subject = f"Test end to end: {task.title}" if tests else task.title
+    message = commit_message(task, at=task.cursor, subject=subject)
+    return await ctx.workspace.commit(parent, taken, message=message, when=task.created_at)
+
+
+async def publish(task: Task, ctx: Ctx, sha: str, *, expected: str) -> None:
+    """Push the branch to `sha`, once; `expected` is where it has to be before."""
+    branch = task.facts.branch
+
+    async def call() -> Remote:
+        await ctx.workspace.push(branch, sha, expected=expected)
+        return Remote(id=sha)
+
+    async def look_up(_since: float) -> Remote | None:
+        found = await ctx.workspace.remote(branch)
+        return Remote(id=sha) if found == sha else None
+
+    request = {"branch": branch, "sha": sha, "expected": expected}
+    await ctx.effects.ensure(EffectKind.PUSH, f"{branch}@{sha}", request, call, look_up)
+
+
+async def open_pull(task: Task, ctx: Ctx, repo: Repo) -> Facts:
+    """The facts with the task's one pull request, opened where there is none."""
+    facts = task.facts
+    template = await ctx.workspace.read(facts.base_sha, TEMPLATE, MAX_TEMPLATE)
+    title = pull_title(task, ctx.config.pull.title)
+    body = pull_body(ctx.view(task), template=(template or b"").decode("utf-8", "replace"))
+
+    async def call() -> Remote:
+        made = await _create(repo, facts, title, body, draft=ctx.config.pull.draft)
+        return Remote(id=f"{made.number} {made.node_id}", url=made.url)
+
+    async def look_up(_since: float) -> Remote | None:
+        for pull in await repo.pulls(head=facts.branch, state="all"):
+            return Remote(id=f"{pull.number} {pull.node_id}", url=pull.html_url)
+        return None
+
+    request = {"head": facts.branch, "base": facts.base_ref, "title": title, "body": body}
+    made = await ctx.effects.ensure(EffectKind.PULL, facts.branch, request, call, look_up)
+    number, _, node = made.id.partition(" ")
+    return replace(facts, pull=int(number), pull_node=node)
+
+
+async def _create(repo: Repo, facts: Facts, title: str, body: str, *, draft: bool) -> Made:
+    """A draft; an ordinary pull request where the repository's plan has no drafts."""
+    try:
+        return await repo.create_pull(
+            title=title, head=facts.branch, base=facts.base_ref, body=body, draft=draft
+        )
+    except Refused as error:
+        if not draft or error.status != 422 or "draft" not in error.body.lower():
+            raise
+    return await repo.create_pull(
+        title=title, head=facts.branch, base=facts.base_ref, body=body, draft=False
+    )

@@ -1,0 +1,79 @@
+"""The effective configuration of a repository: its own file, the organisation's, the server's.
+
+A task keeps the configuration of its base SHA; new work reads the default branch. Files come out
+of the git mirror, so reading them costs no API call.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.config.layers import Effective, load_repo_config
+from bot.domain import RepoRef, Task
+from bot.github.git import Git
+from bot.workflow.workspace import Origin
+
+PATH = ".github/chimera.yml"
+MAX_BYTES = 64 * 1024 + 1  #: one more than is accepted, so that too much is told as such
+FRESH_S = 60.0  #: how long the head of a default branch is taken for new
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """What was read, and of which commit."""
+
+    effective: Effective
+    sha: str
+
+
+class Configs:
+    """Reads configurations; remembers those of commits, which never change."""
+
+    def __init__(
+        self,
+        git: Git,
+        origin_of: Callable[[RepoRef], Origin],
+        now: Callable[[], float],
+        server: tuple[str, bytes] | None = None,
+    ) -> None:
+        self._git = git
+        self._origin_of = origin_of
+        self._now = now
+        self._server = server
+        self._known: dict[tuple[str, str], Effective] = {}
+        self._heads: dict[int, tuple[float, str]] = {}
+
+    async def of_task(self, task: Task, origin: Origin) -> Effective:
+        """The configuration that the task keeps. Raises ConfigError."""
+        sha = task.facts.base_sha or await self._head(origin)
+        return await self._at(origin, sha)
+
+    async def current(self, repo: RepoRef) -> Effective:
+        """The configuration of the default branch, at most a minute old. Raises ConfigError."""
+        origin = self._origin_of(repo)
+        at, sha = self._heads.get(repo.id, (0.0, ""))
+        if self._now() - at > FRESH_S:
+            sha = await self._head(origin)
+            self._heads[repo.id] = (self._now(), sha)
+        return await self._at(origin, sha)
+
+    def outdated(self, repo: RepoRef) -> None:
+        """The default branch was pushed to."""
+        self._heads.pop(repo.id, None)
+
+    async def _head(self, origin: Origin) -> str:
+        mirror = await self._git.mirror(origin.url, origin.key, await origin.token())
+        return await self._git.rev_parse(mirror, f"refs/heads/{origin.default_branch}") or ""
+
+    async def _at(self, origin: Origin, sha: str) -> Effective:
+        key = (origin.key, sha)
+        if key not in self._known:
+            self._known[key] = load_repo_config(await self._layers(origin, sha))
+            if len(self._known) > 1000:
+                self._known.pop(next(iter(self._known)))
+        return self._known[key]
+
+    async def _layers(self, origin: Origin, sha: str) -> list[tuple[str, bytes]]:
+        mirror = self._git.mirror_path(origin.key)
+        own = await self._git.show(mirror, sha, PATH, limit=MAX_BYTES) if sha else None
+        layers = [(PATH, own)] if own is not None else []
+        return [*layers, self._server] if self._server is not None else layers

@@ -1,0 +1,102 @@
+"""How a labelled issue becomes a task: who may ask, what exactly was asked, once for each label."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from bot.config.layers import Effective
+from bot.config.repo import RepoConfig
+from bot.domain import DEFAULT_PRIORITY, Actor, IssueSnapshot, RepoRef, Task
+from bot.errors import ConfigError
+from bot.github.repo import Repo
+from bot.log import get
+from bot.tasks.ids import new_id
+from bot.tasks.queue import TaskQueue
+from bot.workflow.repoconfig import Configs
+
+log = get("workflow")
+
+HIGH, LOW = 8, 2  #: what the priority labels mean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Starter:
+    """Makes tasks of labelled issues."""
+
+    queue: TaskQueue
+    configs: Configs
+    repo_of: Callable[[RepoRef], Repo]
+    now: Callable[[], float]
+
+    async def config_of(self, repo: RepoRef) -> RepoConfig:
+        """The repository's configuration; the defaults where its file is broken.
+
+        A task of a broken configuration is accepted and waits with that reason.
+        """
+        try:
+            return (await self.configs.current(repo)).config
+        except ConfigError as error:
+            log.warning("configuration_broken", repository=repo.full_name, error=str(error))
+            return Effective().config
+
+    async def may_start(self, repo: RepoRef, actor: Actor, config: RepoConfig) -> bool:
+        """A label proves nothing: issue forms put it on for any author. The sender's role does."""
+        role = await self.repo_of(repo).role_of(actor.login)
+        return role in {str(allowed) for allowed in config.trigger.roles}
+
+    async def label_event_id(self, repo: RepoRef, issue: int, label: str) -> str:
+        """The id of the newest event that put the label on, so that delivery and sweep agree."""
+        events = await self.repo_of(repo).label_events(issue)
+        ids = [event.id for event in events if event.added and event.label == label]
+        return str(max(ids, default=0) or "")
+
+    async def start(
+        self,
+        repo: RepoRef,
+        issue: IssueSnapshot,
+        by: Actor,
+        config: RepoConfig,
+        *,
+        label_event_id: str,
+        inbox_id: int | None = None,
+        priority: int | None = None,
+        budget_usd: float | None = None,
+    ) -> tuple[Task, bool]:
+        """The issue's task, and whether it is new."""
+        at = self.now()
+        feature = f"{issue.title}\n\n{issue.body}".strip()
+        task = Task(
+            id=new_id(at),
+            feature=feature,
+            title=issue.title,
+            repo=repo,
+            issue=issue.number,
+            text_sha256=text_hash(issue),
+            requester=by.login,
+            priority=priority or priority_of(issue.labels, config),
+            budget_usd=budget_usd,
+            created_at=at,
+            run_at=at,
+        )
+        made, new = await self.queue.submit(task, inbox_id=inbox_id, label_event_id=label_event_id)
+        if new:
+            log.info("task_created", task=made.id, repository=repo.full_name, issue=issue.number)
+        return made, new
+
+
+def text_hash(issue: IssueSnapshot) -> str:
+    """What tells whether the text is still the one that was labelled."""
+    text = f"{issue.title}\n\n{issue.body}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def priority_of(labels: tuple[str, ...], config: RepoConfig) -> int:
+    if config.labels.priority_high.name in labels:
+        return HIGH
+    return LOW if config.labels.priority_low.name in labels else DEFAULT_PRIORITY
+
+
+def with_text(task: Task, issue: IssueSnapshot) -> Task:
+    """The task with a newer text, which somebody has confirmed."""
+    feature = f"{issue.title}\n\n{issue.body}".strip()
+    return replace(task, feature=feature, title=issue.title, text_sha256=text_hash(issue))

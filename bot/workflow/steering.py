@@ -1,0 +1,159 @@
+"""What a person's command makes of a task. Pure: the task as it should be, or why not."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from bot.config.choices import Verb
+from bot.domain import Actor, Approval, Cause, Cursor, Facts, Phase, Status, Task, Wait, WaitFor
+from bot.errors import NotPermitted, WrongState
+from bot.workflow.commands import Command
+from bot.workflow.flow import ORDER, TERMINAL
+
+
+def steered(task: Task, command: Command, actor: Actor, at: float, *, via: str = "command") -> Task:
+    """The task after the command. Raises WrongState, NotPermitted.
+
+    Only for verbs that change one task; the others are `intake`'s.
+    """
+    return _STEER[command.verb](task, command, actor, at, via)
+
+
+Steer = Callable[[Task, Command, Actor, float, str], Task]
+
+
+def _retry(task: Task, command: Command, _actor: Actor, at: float, _via: str) -> Task:
+    phase = command.phase or _stopped_at(task)
+    cursor = Cursor(phase=phase, round=task.cursor.round, turn=1, attempt=task.cursor.attempt + 1)
+    if task.status is Status.FAILED and phase is Phase.CODE_IMPLEMENTATION:
+        cursor = replace(cursor, round=1)
+    facts = forgotten(task.facts, phase)
+    return replace(_queued(task, at), cursor=cursor, facts=facts, cause=None, cancel_by="")
+
+
+def _pause(task: Task, command: Command, actor: Actor, at: float, _via: str) -> Task:
+    reason = f"Paused by {actor.login}" + (f": {command.reason}" if command.reason else "")
+    wait = Wait(on=WaitFor.PAUSED, reason=reason, since=at)
+    cursor = task.cursor
+    if cursor.phase in TERMINAL:
+        cursor = replace(cursor, phase=_stopped_at(task))
+    return replace(task, status=Status.WAITING, wait=wait, cursor=cursor, tries=0)
+
+
+def _resume(task: Task, _command: Command, _actor: Actor, at: float, _via: str) -> Task:
+    if task.wait is not None and task.wait.on is WaitFor.APPROVAL:
+        raise WrongState("it waits for an approval: `/chimera approve`, or `/chimera reject`")
+    return _queued(task, at)
+
+
+def _priority(task: Task, command: Command, _actor: Actor, _at: float, _via: str) -> Task:
+    return replace(task, priority=command.priority or task.priority)
+
+
+def _budget(task: Task, command: Command, _actor: Actor, at: float, _via: str) -> Task:
+    task = replace(task, budget_usd=command.budget)
+    waits = task.status is Status.WAITING and task.wait is not None
+    if waits and task.wait is not None and task.wait.on is WaitFor.BUDGET:
+        return _queued(task, at)
+    return task
+
+
+def _approve(task: Task, command: Command, actor: Actor, at: float, via: str) -> Task:
+    if task.wait is None or task.wait.on is not WaitFor.APPROVAL:
+        raise WrongState("nothing waits for an approval now")
+    head = task.facts.head_sha
+    if command.sha and not head.startswith(command.sha):
+        raise WrongState(f"the head is `{head[:7]}` now, not `{command.sha[:7]}`; look again")
+    approval = Approval(by=actor.login, sha=head, at=at, via=via)
+    return replace(_queued(task, at), facts=replace(task.facts, approval=approval))
+
+
+def _reject(task: Task, command: Command, actor: Actor, at: float, _via: str) -> Task:
+    if task.wait is None or task.wait.on is not WaitFor.APPROVAL:
+        raise WrongState("nothing waits for an approval now")
+    why = f": {command.reason}" if command.reason else ""
+    return replace(
+        task,
+        status=Status.FAILED,
+        cursor=replace(task.cursor, phase=Phase.FAILED),
+        cause=Cause.PERSON,
+        summary=f"Rejected by {actor.login}{why}",
+        finished_at=at,
+    )
+
+
+def _review(task: Task, _command: Command, _actor: Actor, at: float, _via: str) -> Task:
+    if not task.facts.head_sha or task.phase is Phase.CODE_IMPLEMENTATION or not task.facts.green:
+        raise WrongState("there is nothing to review yet")
+    return _moved(task, Phase.GUARDIAN_REVIEW, at)
+
+
+def _deploy(task: Task, _command: Command, _actor: Actor, at: float, _via: str) -> Task:
+    if not task.facts.green:
+        raise WrongState("there is nothing to deploy yet")
+    return _moved(task, Phase.STAGING_DEPLOYMENT, at)
+
+
+def forgotten(facts: Facts, phase: Phase) -> Facts:
+    """The facts without those that `phase` and the ones after it would find out anew."""
+    kept = facts
+    for member in ORDER[ORDER.index(phase) :]:
+        kept = replace(kept, **_LEARNED.get(member, {}))
+    return kept
+
+
+def check_self_approval(task: Task, actor: Actor, *, prevented: bool) -> None:
+    """Raises NotPermitted where the requester may not approve."""
+    if prevented and actor.login == task.requester:
+        raise NotPermitted("who asked for the change may not approve it here")
+
+
+def _moved(task: Task, phase: Phase, at: float) -> Task:
+    cursor = replace(task.cursor, phase=phase, turn=1, attempt=task.cursor.attempt + 1)
+    return replace(_queued(task, at), cursor=cursor, facts=forgotten(task.facts, phase))
+
+
+def _queued(task: Task, at: float) -> Task:
+    return replace(task, status=Status.QUEUED, wait=None, tries=0, run_at=at, finished_at=None)
+
+
+def _stopped_at(task: Task) -> Phase:
+    """The phase to go on with: the present one, or where the facts of an ended task end."""
+    if task.phase not in TERMINAL:
+        return task.phase
+    facts = task.facts
+    if not facts.test_sha:
+        return Phase.E2E_TEST_GENERATION
+    if not facts.green:
+        return Phase.CODE_IMPLEMENTATION
+    if not facts.validated_sha:
+        return Phase.CODE_IMPLEMENTATION if facts.feedback else Phase.STAGING_DEPLOYMENT
+    return Phase.PRODUCTION_DEPLOYMENT
+
+
+_LEARNED: Mapping[Phase, dict[str, Any]] = {
+    Phase.E2E_TEST_GENERATION: {"base_checks": None, "feedback": (), "last_failure": ""},
+    Phase.CODE_IMPLEMENTATION: {"wip_sha": "", "last_failure": "", "green": ()},
+    Phase.GUARDIAN_REVIEW: {"findings": (), "review_summary": ""},
+    Phase.STAGING_DEPLOYMENT: {"staging": None},
+    Phase.E2E_VALIDATION: {"validation": None, "validated_sha": "", "validated_tree": ""},
+    Phase.PRODUCTION_DEPLOYMENT: {
+        "approval": None,
+        "production": None,
+        "production_validation": None,
+        "production_trouble": "",
+        "rollback": None,
+    },
+}
+
+_STEER: Mapping[Verb, Steer] = {
+    Verb.RETRY: _retry,
+    Verb.PAUSE: _pause,
+    Verb.RESUME: _resume,
+    Verb.PRIORITY: _priority,
+    Verb.BUDGET: _budget,
+    Verb.APPROVE: _approve,
+    Verb.REJECT: _reject,
+    Verb.REVIEW: _review,
+    Verb.DEPLOY: _deploy,
+}
