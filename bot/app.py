@@ -1,0 +1,324 @@
+"""The whole program, put together: every part is made here, once, and handed to whom it concerns.
+
+`create_app` opens a house and closes it again; `serve` puts it behind a socket. The demo and the
+story tests open the same house.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+
+import httpx
+from starlette.applications import Starlette
+
+from bot.agents.cage import Cage
+from bot.agents.cage import CageKind as OpenCage
+from bot.agents.roster import Prompts
+from bot.config.choices import CageKind
+from bot.config.settings import Settings
+from bot.domain import RepoRef
+from bot.errors import CageMissing
+from bot.github.app import App
+from bot.github.client import GitHub
+from bot.github.git import Git
+from bot.log import get, mask
+from bot.tasks.daemon import ChimeraDaemon, Sweep, install_signals
+from bot.tasks.lasting import Lasting
+from bot.tasks.ledger import Ledger
+from bot.tasks.pool import ExecutorPool
+from bot.tasks.queue import TaskQueue
+from bot.tasks.sqlite import STORE_FILE, SqliteStore
+from bot.tasks.tokens import Tokens
+from bot.web.desk import Desk
+from bot.web.parts import WebParts, WebSettings
+from bot.web.routes import make_web
+from bot.web.server import make_server
+from bot.workflow.commanding import Commander
+from bot.workflow.context import Contexts, Tools
+from bot.workflow.executor import ChimeraExecutor
+from bot.workflow.intake import Intake
+from bot.workflow.phases.step import AgentsRegistry, Probe
+from bot.workflow.reconcile import Reconciler
+from bot.workflow.registry import agents_of
+from bot.workflow.repoconfig import Configs
+from bot.workflow.report.view import Links
+from bot.workflow.starting import Starter
+from bot.workflow.workspace import Origin
+
+log = get("app")
+
+REDELIVER_EVERY_S = 300.0
+COMPARE_EVERY_S = 900.0
+PURGE_EVERY_S = 3600.0
+PROBE_S = 10.0  #: for a version address
+PROBE_BYTES = 64 * 1024
+MARKER_KEY = "marker_key"
+SOCKET_GRACE_S = 5.0  #: for open requests, when the socket closes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """A running Chimera without its socket."""
+
+    web: Starlette
+    queue: TaskQueue
+    ledger: Ledger
+    lasting: Lasting
+    pool: ExecutorPool
+    daemon: ChimeraDaemon
+    contexts: Contexts
+    reconciler: Reconciler | None
+    tokens: Tokens
+
+
+@contextlib.asynccontextmanager
+async def create_app(
+    settings: Settings,
+    *,
+    agents: AgentsRegistry | None = None,
+    cage: Cage | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+    now: Callable[[], float] = time.time,
+) -> AsyncIterator[House]:
+    """Open a house; the caller runs `house.daemon` and serves `house.web`.
+
+    `agents` and `cage` default to what the settings say. Raises ConfigError and StoreError.
+    """
+    for secret in settings.secrets():
+        mask.learn(secret)
+    async with contextlib.AsyncExitStack() as stack:
+        store = await SqliteStore.open(settings.data_dir / STORE_FILE)
+        stack.push_async_callback(store.close)
+        github = _github(settings, transport, now)
+        if github is not None:
+            await stack.enter_async_context(github)
+        probe = await stack.enter_async_context(
+            httpx.AsyncClient(timeout=PROBE_S, follow_redirects=False, trust_env=False)
+        )
+        lasting = Lasting(store, now)
+        tools = await _tools(
+            settings, store, lasting, github, probe, agents=agents, cage=cage, now=now
+        )
+        yield _house(settings, store, tools, now)
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; the second of them exits at once."""
+    async with create_app(settings) as house:
+        listener = socket.create_server((settings.host, settings.port), backlog=2048)
+        address = listener.getsockname()
+        log.info("listening", url=f"http://{address[0]}:{address[1]}", data=str(settings.data_dir))
+        async with serving(house, listener):
+            install_signals(house.daemon)
+            await house.daemon.run()
+
+
+@contextlib.asynccontextmanager
+async def serving(house: House, listener: socket.socket) -> AsyncIterator[None]:
+    """Answer requests on a socket until the block ends."""
+    server = make_server(house.web, grace_s=SOCKET_GRACE_S)
+    running = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await running
+
+
+def _github(
+    settings: Settings, transport: httpx.AsyncBaseTransport | None, now: Callable[[], float]
+) -> GitHub | None:
+    if settings.app_id is None or settings.private_key is None:
+        return None
+    return GitHub(
+        app_id=settings.app_id,
+        private_key=settings.private_key.get_secret_value(),
+        api_url=settings.api_url,
+        transport=transport,
+        write_spacing_s=settings.write_spacing_s,
+        now=now,
+    )
+
+
+async def _tools(
+    settings: Settings,
+    store: SqliteStore,
+    lasting: Lasting,
+    github: GitHub | None,
+    probe: httpx.AsyncClient,
+    *,
+    agents: AgentsRegistry | None,
+    cage: Cage | None,
+    now: Callable[[], float],
+) -> Tools:
+    queue = TaskQueue(
+        store,
+        now,
+        lease_s=settings.lease_s,
+        lane_limit=settings.lane_limit,
+        settle_s=settings.settle_s,
+    )
+    git = Git(settings.data_dir / "git")
+
+    def origin_of(repo: RepoRef | None) -> Origin:
+        assert repo is not None, "a server's tasks have a repository"
+        assert github is not None, "no hub is configured"
+        installation = repo.installation_id
+
+        async def token() -> str:
+            return await github.token(installation)
+
+        url = f"{github.web_url}/{repo.full_name}.git"
+        return Origin(
+            url=url, key=f"repo-{repo.id}", default_branch=repo.default_branch, token=token
+        )
+
+    server = settings.repo_defaults
+    layer = (str(server), await asyncio.to_thread(server.read_bytes)) if server else None
+    return Tools(
+        queue=queue,
+        ledger=Ledger(store, now),
+        lasting=lasting,
+        git=git,
+        cage=cage or await _cage(settings),
+        agents=agents if agents is not None else agents_of(settings),
+        prompts=Prompts(),
+        configs=Configs(git, origin_of, now, layer),
+        origin_of=origin_of,
+        now=now,
+        probe=_prober(probe),
+        folder=settings.data_dir / "work",
+        hmac_key=await _marker_key(lasting),
+        github=github,
+        links=Links(hub=settings.hub_url, task_page=settings.public_url),
+        quiet_s=settings.quiet_s,
+        settle_s=settings.settle_s,
+    )
+
+
+async def _cage(settings: Settings) -> Cage:
+    """The cage of this machine. Raises CageMissing, with the fix, where there is none."""
+    if settings.cage is CageKind.NONE:
+        return await Cage.open(OpenCage.NONE)
+    if settings.cage in (CageKind.AUTO, CageKind.BWRAP):
+        return await Cage.open()
+    raise CageMissing(f"cage: {settings.cage} is not available in this version; use bwrap")
+
+
+async def _marker_key(lasting: Lasting) -> bytes:
+    """The key that signs our comments; made once, kept in the store."""
+    known = await lasting.value(MARKER_KEY)
+    if known is None:
+        known = secrets.token_hex(32)
+        await lasting.put(MARKER_KEY, known)
+    mask.learn(known)
+    return bytes.fromhex(known)
+
+
+def _prober(client: httpx.AsyncClient) -> Probe:
+    async def probe(url: str) -> str | None:
+        try:
+            async with client.stream("GET", url) as response:
+                if response.status_code != 200:
+                    return None
+                body = b""
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > PROBE_BYTES:
+                        return None
+                return body.decode("utf-8", "replace")
+        except httpx.HTTPError:
+            return None
+
+    return probe
+
+
+def _house(settings: Settings, store: SqliteStore, tools: Tools, now: Callable[[], float]) -> House:
+    contexts = Contexts(tools)
+    executor = ChimeraExecutor(queue=tools.queue, context_for=contexts.context_for, now=now)
+    name = settings.worker_name or socket.gethostname()
+    pool = ExecutorPool(tools.queue, executor.advance, name=name, slots=settings.max_concurrent)
+    starter = Starter(queue=tools.queue, configs=tools.configs, repo_of=contexts.repo, now=now)
+    commander = Commander(
+        queue=tools.queue,
+        ledger=tools.ledger,
+        lasting=tools.lasting,
+        starter=starter,
+        repo_of=contexts.repo,
+        view_of=contexts.view,
+        stop=pool.cancel,
+        now=now,
+    )
+    intake = Intake(queue=tools.queue, lasting=tools.lasting, starter=starter, commander=commander)
+    reconciler = _reconciler(tools, contexts, starter)
+    daemon = ChimeraDaemon(
+        tools.queue,
+        pool,
+        now=now,
+        intake=intake,
+        paint=contexts.painter.paint,
+        sweeps=_sweeps(tools, reconciler),
+        grace_s=settings.grace_s,
+    )
+    desk = Desk(tools, contexts, pool, data_dir=settings.data_dir, now=now)
+    parts = WebParts(
+        queue=tools.queue,
+        settings=_web_settings(settings),
+        now=now,
+        submit=desk.submit,
+        cancel=desk.cancel,
+        retry=desk.retry,
+        reprioritise=desk.reprioritise,
+        discard=desk.discard,
+        tokens=Tokens(store, now),
+        pool_metrics=pool.get_metrics,
+        health=desk.health,
+        draining=lambda: daemon.stopping,
+    )
+    return House(
+        web=make_web(parts),
+        queue=tools.queue,
+        ledger=tools.ledger,
+        lasting=tools.lasting,
+        pool=pool,
+        daemon=daemon,
+        contexts=contexts,
+        reconciler=reconciler,
+        tokens=parts.tokens,
+    )
+
+
+def _reconciler(tools: Tools, contexts: Contexts, starter: Starter) -> Reconciler | None:
+    if tools.github is None:
+        return None
+    return Reconciler(
+        queue=tools.queue,
+        lasting=tools.lasting,
+        starter=starter,
+        app=App(tools.github),
+        repo_of=contexts.repo,
+    )
+
+
+def _sweeps(tools: Tools, reconciler: Reconciler | None) -> Sequence[Sweep]:
+    sweeps = [Sweep(name="purge", every_s=PURGE_EVERY_S, run=tools.queue.purge)]
+    if reconciler is not None:
+        sweeps += [
+            Sweep(name="redeliver", every_s=REDELIVER_EVERY_S, run=reconciler.redeliver),
+            Sweep(name="compare", every_s=COMPARE_EVERY_S, run=reconciler.compare),
+        ]
+    return sweeps
+
+
+def _web_settings(settings: Settings) -> WebSettings:
+    return WebSettings(
+        webhook_secrets=settings.webhook_secrets,
+        default_repository=settings.default_repository,
+        token_required=settings.token_required,
+        allowed_hosts=frozenset(host.lower() for host in settings.allowed_hosts),
+        hub_html_url=settings.hub_url,
+    )

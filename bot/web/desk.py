@@ -1,0 +1,143 @@
+"""What the API and the dashboard's buttons do to tasks, and how healthy the parts are."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bot.config.choices import Verb
+from bot.domain import Actor, Phase, RepoRef, Role, Status, Task
+from bot.errors import InputError, NotPermitted, Refused
+from bot.github.app import App
+from bot.tasks.pool import ExecutorPool
+from bot.tasks.queue import TaskQueue
+from bot.web.parts import HealthPart, Submission
+from bot.workflow.commands import Command, spec_of
+from bot.workflow.context import Contexts, Tools
+from bot.workflow.executor import create_chimera_task
+from bot.workflow.steering import steered
+
+DISK_FREE_MB = 500  #: below this, checkouts and the store are in danger
+
+
+class Desk:
+    """Bound to one house."""
+
+    def __init__(
+        self,
+        tools: Tools,
+        contexts: Contexts,
+        pool: ExecutorPool,
+        *,
+        data_dir: Path,
+        now: Callable[[], float],
+    ) -> None:
+        self._tools = tools
+        self._contexts = contexts
+        self._pool = pool
+        self._data_dir = data_dir
+        self._now = now
+
+    @property
+    def _queue(self) -> TaskQueue:
+        return self._tools.queue
+
+    async def submit(self, wish: Submission) -> Task:
+        """The task of a submission; its issue is opened as its first step.
+
+        Raises InputError where the App is not installed, NotPermitted outside of the token's
+        repositories.
+        """
+        repo = await self._repository(wish.repository)
+        if wish.by_repos and repo.id not in wish.by_repos:
+            raise NotPermitted(f"this token has no access to {repo.full_name}")
+        task = create_chimera_task(
+            feature=wish.feature,
+            target_url=wish.target_url,
+            priority=wish.priority,
+            repo=repo,
+            requester=wish.by,
+            now=self._now,
+        )
+        made, _ = await self._queue.submit(
+            replace(task, issue=wish.issue),
+            idempotency_key=wish.idempotency_key,
+            request_hash=wish.request_hash,
+        )
+        return made
+
+    async def cancel(self, task_id: str, by: str) -> Task:
+        task = await self._queue.cancel(task_id, by)
+        self._pool.cancel(task_id)
+        return task
+
+    async def retry(self, task_id: str, by: str, phase: Phase | None) -> Task:
+        return await self._steer(task_id, by, Command(verb=Verb.RETRY, phase=phase))
+
+    async def reprioritise(self, task_id: str, by: str, priority: int) -> Task:
+        return await self._steer(task_id, by, Command(verb=Verb.PRIORITY, priority=priority))
+
+    async def discard(self, task_id: str, by: str) -> Task:
+        """A dead task that nobody will go on with."""
+
+        def discarded(task: Task) -> Task:
+            return replace(
+                task, status=Status.CANCELLED, cancel_by=by, summary=f"Discarded by {by}"
+            )
+
+        return await self._queue.change(task_id, discarded, expect={Status.DEAD})
+
+    async def health(self) -> Sequence[HealthPart]:
+        """Every part that Chimera needs, with what to do where one is not well."""
+        return [self._hub(), self._cage(), self._agents(), self._disk()]
+
+    async def _steer(self, task_id: str, by: str, command: Command) -> Task:
+        actor, at = Actor(login=by, id=0), self._now()
+        return await self._queue.change(
+            task_id,
+            lambda task: steered(task, command, actor, at, via="api"),
+            expect=spec_of(command.verb).statuses,
+        )
+
+    async def _repository(self, full_name: str) -> RepoRef:
+        github = self._tools.github
+        if github is None:
+            raise InputError("no GitHub App is configured: set CHIMERA_APP_ID and its key")
+        owner, _, name = full_name.partition("/")
+        known = RepoRef(id=0, owner=owner, name=name)
+        try:
+            installation = await App(github).installation_of(known)
+            found = await self._contexts.repo(
+                replace(known, installation_id=installation.id)
+            ).info()
+        except Refused as error:
+            if error.status == 404:
+                raise InputError(
+                    f"repository: the App is not installed on {full_name}; install it there"
+                ) from error
+            raise
+        return replace(found.ref, installation_id=installation.id)
+
+    def _hub(self) -> HealthPart:
+        github = self._tools.github
+        if github is None:
+            fix = "Run `chimera setup`, or set CHIMERA_APP_ID and CHIMERA_PRIVATE_KEY_PATH."
+            return HealthPart(name="github", ok=False, detail="no App is configured", fix=fix)
+        return HealthPart(name="github", ok=True, detail=github.api_url)
+
+    def _cage(self) -> HealthPart:
+        return HealthPart(name="cage", ok=True, detail=self._tools.cage.describe())
+
+    def _agents(self) -> HealthPart:
+        missing = [role for role in Role if role not in self._tools.agents]
+        if missing:
+            detail = f"none for {', '.join(missing)}"
+            fix = "Set CHIMERA_MODEL and its provider's key, or `agents` in the settings."
+            return HealthPart(name="agents", ok=False, detail=detail, fix=fix)
+        names = sorted({agent.name for agent in self._tools.agents.values()})
+        return HealthPart(name="agents", ok=True, detail=", ".join(names))
+
+    def _disk(self) -> HealthPart:
+        free_mb = shutil.disk_usage(self._data_dir).free // (1024 * 1024)
+        fix = f"Free some space where {self._data_dir} is." if free_mb < DISK_FREE_MB else ""
+        return HealthPart(name="disk", ok=not fix, detail=f"{free_mb} MiB free", fix=fix)

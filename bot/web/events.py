@@ -1,0 +1,94 @@
+"""Server-sent events: every recorded step, resumable by the id of the last one seen.
+
+https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+from starlette.responses import Response, StreamingResponse
+
+from bot.domain import JournalLine
+from bot.web.bodies import StreamFrom, read_query
+from bot.web.call import Call
+from bot.web.problem import RETRY_AFTER_S, Problem, Wrong, masked
+from bot.web.shapes import line_out
+
+KEEP_ALIVE_S = 15.0  #: a comment goes out at least this often, so that proxies keep the stream
+PAGE = 100  #: steps read at once
+MAX_STREAMS = 200  #: open at one time; each holds a connection and no thread
+_MAX_ID = 2**62
+
+
+async def of_everything(call: Call) -> Response:
+    """The steps of all tasks that the client may see; without an id, from now on."""
+    after = _resume_from(call)
+    if after is None:
+        after = await call.parts.queue.journal_head()
+    return _stream(call, after, None)
+
+
+async def of_task(call: Call) -> Response:
+    """The steps of one task; without an id, from its first."""
+    task = await call.task()
+    return _stream(call, _resume_from(call) or 0, task.id)
+
+
+def _stream(call: Call, after: int, task_id: str | None) -> Response:
+    if call.parts.queue.bells.changes.listeners >= MAX_STREAMS:
+        text = "Too many open event streams."
+        raise Problem(503, text, headers={"retry-after": str(RETRY_AFTER_S)})
+    return StreamingResponse(
+        _events(call, after, task_id),
+        media_type="text/event-stream",
+        headers={"cache-control": "no-store", "x-accel-buffering": "no"},
+    )
+
+
+async def _events(call: Call, after: int, task_id: str | None) -> AsyncIterator[str]:
+    visible: dict[str, bool] = {}
+    with call.parts.queue.bells.changes.listening():
+        yield "retry: 2000\n\n"
+        while not call.parts.draining():
+            bell = call.parts.queue.bells.changes.bell
+            steps = await call.parts.queue.journal_after(after, task_id=task_id, limit=PAGE)
+            for rowid, line in steps:
+                after = rowid
+                if await _may_see(call, line, visible):
+                    yield _event(rowid, line)
+            if not steps and not await _rung(bell):
+                yield ": nothing new\n\n"
+
+
+def _event(rowid: int, line: JournalLine) -> str:
+    data = json.dumps(masked(line_out(line).model_dump(mode="json")), separators=(",", ":"))
+    return f"id: {rowid}\nevent: step\ndata: {data}\n\n"
+
+
+async def _may_see(call: Call, line: JournalLine, visible: dict[str, bool]) -> bool:
+    if not call.who.repos:
+        return True
+    if line.task_id not in visible:
+        task = await call.parts.queue.get(line.task_id)
+        visible[line.task_id] = call.who.may_see(task)
+    return visible[line.task_id]
+
+
+async def _rung(bell: asyncio.Event) -> bool:
+    try:
+        async with asyncio.timeout(KEEP_ALIVE_S):
+            await bell.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+def _resume_from(call: Call) -> int | None:
+    given = call.request.headers.get("last-event-id", "")
+    if not given:
+        return read_query(call.request, StreamFrom).after
+    if not (given.isascii() and given.isdigit() and len(given) < 20 and int(given) <= _MAX_ID):
+        wrong = Wrong(where="Last-Event-ID", detail="The id of an event that this server sent.")
+        raise Problem(400, "Bad Last-Event-ID.", wrong=[wrong])
+    return int(given)

@@ -1,0 +1,65 @@
+"""`/health`, `/livez`, `/readyz`: for people, for the process's keeper, for the load balancer."""
+
+import asyncio
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from bot.errors import StoreError
+from bot.web.parts import HealthPart, WebParts
+from bot.web.problem import json_response
+
+STORE_DEADLINE_S = 2.0
+PARTS_DEADLINE_S = 5.0
+
+
+class Health:
+    """Answers without asking who is there; nothing in the answers is secret."""
+
+    def __init__(self, parts: WebParts) -> None:
+        self._parts = parts
+
+    async def health(self, _request: Request) -> Response:
+        """Every part with what to do. 503 only without the store: then nothing is accepted."""
+        store = await self._store()
+        parts = [store, *await self._others()]
+        status = "ok" if all(part.ok for part in parts) else "degraded"
+        document = {
+            "status": status,
+            "ready": self._parts.ready() and not self._parts.draining(),
+            "parts": [
+                {"name": part.name, "ok": part.ok, "detail": part.detail, "fix": part.fix}
+                for part in parts
+            ],
+        }
+        return json_response(document, 200 if store.ok else 503)
+
+    async def livez(self, _request: Request) -> Response:
+        """The event loop turns."""
+        return PlainTextResponse("ok\n")
+
+    async def readyz(self, _request: Request) -> Response:
+        """503 while starting or shutting down: send nobody here."""
+        if self._parts.draining():
+            return PlainTextResponse("draining\n", 503)
+        if not self._parts.ready():
+            return PlainTextResponse("starting\n", 503)
+        return PlainTextResponse("ready\n")
+
+    async def _store(self) -> HealthPart:
+        try:
+            async with asyncio.timeout(STORE_DEADLINE_S):
+                await self._parts.queue.counts()
+        except (StoreError, TimeoutError) as error:
+            detail = str(error) or f"no answer within {STORE_DEADLINE_S:g} s"
+            fix = "Check the disk, then `chimera db check`."
+            return HealthPart(name="store", ok=False, detail=detail, fix=fix)
+        return HealthPart(name="store", ok=True, detail="answers")
+
+    async def _others(self) -> list[HealthPart]:
+        try:
+            async with asyncio.timeout(PARTS_DEADLINE_S):
+                return list(await self._parts.health())
+        except TimeoutError:
+            detail = f"no answer within {PARTS_DEADLINE_S:g} s"
+            return [HealthPart(name="parts", ok=False, detail=detail, fix="Look at the log.")]

@@ -1,0 +1,75 @@
+"""Everything the web layer is given. It opens nothing, makes nothing and reads no settings."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from bot.domain import Phase, RepoRef, Task
+from bot.tasks.pool import PoolMetrics
+from bot.tasks.queue import TaskQueue
+from bot.tasks.tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A wish that came by API, checked; opening its labelled issue makes it a task."""
+
+    feature: str
+    repository: str  #: owner/name, the configured default filled in
+    target_url: str
+    priority: int
+    issue: int = 0  #: 0: open one
+    by: str = ""  #: the token's name, or "local"
+    by_repos: frozenset[int] = frozenset()  #: the only ones that the token is for; empty: all
+    idempotency_key: str = ""  #: already bound to the token; empty: none was given
+    request_hash: str = ""  #: of the whole request, to tell a repeat from a reuse of the key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthPart:
+    """One thing that Chimera needs, as `/health` shows it."""
+
+    name: str
+    ok: bool
+    detail: str  #: what is the case
+    fix: str = ""  #: what a person can do about it; empty while ok
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSettings:
+    """The plain values that the doors need, copied out of the settings once."""
+
+    webhook_secrets: tuple[str, ...] = ()
+    default_repository: str = ""
+    token_required: bool = False  #: also while no token exists yet
+    allowed_hosts: frozenset[str] = frozenset()  #: `host` or `host:port`, exact, lower case
+    hub_html_url: str = "https://github.com"  #: where links to issues and pull requests lead
+    body_deadline_s: float = 15.0
+    body_limit: int = 25 * 1024 * 1024  #: bytes; GitHub sends no larger delivery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebParts:
+    """What `make_web` builds the doors from.
+
+    The callables that change a task raise NotFound, WrongState or NotPermitted of `bot.errors`;
+    the text of those is shown to the client.
+    """
+
+    queue: TaskQueue
+    settings: WebSettings
+    now: Callable[[], float]
+    submit: Callable[[Submission], Awaitable[Task]]  #: NotPermitted outside of `by_repos`
+    cancel: Callable[[str, str], Awaitable[Task]]  #: (task id, by)
+    retry: Callable[[str, str, Phase | None], Awaitable[Task]]  #: (task id, by, from this phase)
+    reprioritise: Callable[[str, str, int], Awaitable[Task]]  #: (task id, by, priority)
+    discard: Callable[[str, str], Awaitable[Task]]  #: (id of a dead task, by)
+    tokens: Tokens
+    pool_metrics: Callable[[], Awaitable[PoolMetrics]]
+    health: Callable[[], Awaitable[Sequence[HealthPart]]]
+    ready: Callable[[], bool] = lambda: True
+    draining: Callable[[], bool] = lambda: False
+
+
+def repository_of(repo: RepoRef | None) -> str:
+    """owner/name, or nothing for a local run."""
+    return repo.full_name if repo is not None else ""

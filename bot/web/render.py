@@ -1,0 +1,94 @@
+"""Templates to pages: everything escaped, everything through the masker, nothing from elsewhere."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse, Response
+
+from bot import __version__
+from bot.domain import Outcome, Status
+from bot.log import mask
+from bot.web.gantt import NAMES, took
+from bot.web.shapes import iso
+
+HERE = Path(__file__).parent
+HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cache-control": "no-store",
+}
+# Signs that every font has; emoji are boxes where no colour font is installed.
+STATUS_ICONS = {
+    Status.QUEUED: "○",
+    Status.RUNNING: "●",
+    Status.WAITING: "◷",
+    Status.COMPLETED: "✓",
+    Status.FAILED: "✗",
+    Status.CANCELLED: "⊘",
+    Status.DEAD: "†",
+}
+OUTCOME_ICONS = {
+    Outcome.PASS: "✓",
+    Outcome.SKIP: "»",
+    Outcome.AGAIN: "↻",
+    Outcome.BACK: "↩",
+    Outcome.FAIL: "✗",
+    Outcome.WAIT: "◷",
+}
+
+
+def page(name: str, status: int = 200, **values: Any) -> Response:
+    """The template `name` as an answer with the headers that every page has."""
+    return HTMLResponse(_environment.get_template(name).render(values), status, headers=HEADERS)
+
+
+def instant(seconds: float) -> str:
+    """Unix seconds for people: `2026-03-01 14:02:07 UTC`."""
+    return iso(seconds).replace("T", " ").partition(".")[0] + " UTC"
+
+
+def web_address(text: str) -> str:
+    """The text when it may stand in a link (http or https), else nothing."""
+    try:
+        return text if urlsplit(text).scheme in ("http", "https") else ""
+    except ValueError:
+        return ""
+
+
+def money(cost_usd: float | None) -> str:
+    """A price that nobody knows is not zero."""
+    return "unknown" if cost_usd is None else f"${cost_usd:.2f}"
+
+
+def _finalize(value: Any) -> Any:
+    return mask(value) if type(value) is str else value
+
+
+_environment = Environment(
+    loader=FileSystemLoader(HERE / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    finalize=_finalize,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_environment.filters |= {
+    "instant": instant,
+    "iso": iso,
+    "took": took,
+    "money": money,
+    "web_address": web_address,
+}
+_environment.globals |= {
+    "status_icon": STATUS_ICONS,
+    "outcome_icon": OUTCOME_ICONS,
+    "phase_name": NAMES,
+    "version": __version__,
+}

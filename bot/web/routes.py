@@ -1,0 +1,213 @@
+"""The table of routes: which path is served by what, and who may ask."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import groupby
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from bot import __version__
+from bot.errors import ChimeraError
+from bot.log import get
+from bot.web import deliveries, events, insight, pages, tasks
+from bot.web.auth import Scope, admit
+from bot.web.bodies import (
+    DeadFilter,
+    DeliveryFilter,
+    NewPriority,
+    NewTask,
+    Retry,
+    StreamFrom,
+    TaskFilter,
+)
+from bot.web.call import Call
+from bot.web.exposition import MEDIA_TYPE
+from bot.web.health import Health
+from bot.web.openapi import document
+from bot.web.parts import WebParts
+from bot.web.problem import Problem, from_error, json_response
+from bot.web.receiver import Receiver
+from bot.web.render import HERE, page
+from bot.web.row import Row
+from bot.web.session import Sessions
+from bot.web.shapes import Accepted, DeliveryPage, Journal, Replayed, TaskOut, TaskPage
+from bot.web.sign_in import SignIn
+
+_SSE = "text/event-stream"
+_HTML = "text/html"
+_TASK = "/api/tasks/{task_id}"
+
+API = (
+    Row(
+        method="POST",
+        path="/api/tasks",
+        handler=tasks.submit,
+        scope=Scope.WRITE,
+        body=NewTask,
+        gives=Accepted,
+        status=202,
+    ),
+    Row(method="GET", path="/api/tasks", handler=tasks.listing, query=TaskFilter, gives=TaskPage),
+    Row(method="GET", path=_TASK, handler=tasks.show, gives=TaskOut),
+    Row(method="GET", path=f"{_TASK}/journal", handler=tasks.journal, gives=Journal),
+    Row(
+        method="GET",
+        path=f"{_TASK}/events",
+        handler=events.of_task,
+        query=StreamFrom,
+        media_type=_SSE,
+    ),
+    Row(
+        method="POST",
+        path=f"{_TASK}/cancel",
+        handler=tasks.cancel,
+        scope=Scope.WRITE,
+        gives=TaskOut,
+    ),
+    Row(
+        method="POST",
+        path=f"{_TASK}/retry",
+        handler=tasks.retry,
+        scope=Scope.WRITE,
+        body=Retry,
+        gives=TaskOut,
+    ),
+    Row(
+        method="POST",
+        path=f"{_TASK}/priority",
+        handler=tasks.reprioritise,
+        scope=Scope.WRITE,
+        body=NewPriority,
+        gives=TaskOut,
+    ),
+    Row(method="GET", path="/api/dead", handler=tasks.dead, query=DeadFilter, gives=TaskPage),
+    Row(
+        method="POST",
+        path="/api/dead/{task_id}/discard",
+        handler=tasks.discard,
+        scope=Scope.WRITE,
+        gives=TaskOut,
+    ),
+    Row(
+        method="GET",
+        path="/api/deliveries",
+        handler=deliveries.listing,
+        query=DeliveryFilter,
+        gives=DeliveryPage,
+    ),
+    Row(
+        method="POST",
+        path="/api/deliveries/{delivery_id}/replay",
+        handler=deliveries.replay,
+        scope=Scope.WRITE,
+        gives=Replayed,
+        status=202,
+    ),
+    Row(method="GET", path="/api/events", handler=events.of_everything, media_type=_SSE),
+    Row(method="GET", path="/api/metrics", handler=insight.metrics_json),
+    Row(method="GET", path="/metrics", handler=insight.metrics_text, media_type=MEDIA_TYPE),
+)
+
+PAGES = (
+    Row(method="GET", path="/", handler=pages.overview, media_type=_HTML),
+    Row(method="GET", path="/statistics", handler=pages.statistics_page, media_type=_HTML),
+    Row(method="GET", path="/tasks/{task_id}", handler=pages.task_page, media_type=_HTML),
+    Row(
+        method="POST",
+        path="/tasks/{task_id}/{verb}",
+        handler=pages.act,
+        scope=Scope.WRITE,
+        media_type=_HTML,
+    ),
+    Row(method="POST", path="/sign-out", handler=pages.sign_out, media_type=_HTML),
+)
+
+_log = get("web")
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def make_web(parts: WebParts) -> Starlette:
+    """The application with every door. Who makes the parts opens and closes them."""
+    sessions = Sessions()
+    receiver, health, sign_in = Receiver(parts), Health(parts), SignIn(parts, sessions)
+    description = document(API, version=__version__)
+
+    async def openapi(_request: Request) -> Response:
+        return json_response(description)
+
+    routes: list[BaseRoute] = [
+        Route("/webhook", receiver.receive, methods=["POST"]),
+        Route("/api/github/webhooks", receiver.receive, methods=["POST"]),
+        Route("/health", health.health),
+        Route("/livez", health.livez),
+        Route("/readyz", health.readyz),
+        Route("/openapi.json", openapi),
+        Route("/sign-in", sign_in.form, methods=["GET"]),
+        Route("/sign-in", sign_in.submit, methods=["POST"]),
+        Mount("/static", StaticFiles(directory=HERE / "static")),
+        *_routes(API, parts, sessions, _api_trouble),
+        *_routes(PAGES, parts, sessions, _page_trouble),
+    ]
+    handlers = {HTTPException: _http_trouble}
+    return Starlette(routes=routes, exception_handlers=handlers)
+
+
+Trouble = Callable[[Request, Problem], Response]
+
+
+def _routes(
+    rows: Sequence[Row], parts: WebParts, sessions: Sessions, trouble: Trouble
+) -> list[BaseRoute]:
+    """One route for each path, so that a wrong method is answered with the right ones."""
+    by_path = groupby(rows, key=lambda row: row.path)  # rows of one path stand together
+    return [_route(path, list(same), parts, sessions, trouble) for path, same in by_path]
+
+
+def _route(
+    path: str, rows: Sequence[Row], parts: WebParts, sessions: Sessions, trouble: Trouble
+) -> Route:
+    by_method = {row.method: row for row in rows}
+
+    async def endpoint(request: Request) -> Response:
+        row = by_method["GET" if request.method == "HEAD" else request.method]
+        try:
+            return await _admitted(row, request, parts, sessions)
+        except Problem as problem:
+            return trouble(request, problem)
+        except ChimeraError as error:
+            _log.info("request_refused", path=path, error=str(error))
+            return trouble(request, from_error(error))
+        except Exception:
+            _log.exception("request_failed", path=path)
+            return trouble(request, Problem(500, "A mistake of ours; the log has its details."))
+
+    return Route(path, endpoint, methods=list(by_method))
+
+
+async def _admitted(row: Row, request: Request, parts: WebParts, sessions: Sessions) -> Response:
+    who = await admit(request, parts, sessions, row.scope)
+    return await row.handler(Call(request=request, parts=parts, sessions=sessions, who=who))
+
+
+def _api_trouble(_request: Request, problem: Problem) -> Response:
+    return problem.response()
+
+
+def _page_trouble(request: Request, problem: Problem) -> Response:
+    """On the dashboard a refusal is a page; who is not signed in is asked to."""
+    if problem.status == 401:
+        return RedirectResponse("/sign-in", 303)
+    heading = {404: "Not found", 403: "Not allowed", 409: "Not now"}.get(problem.status, "Trouble")
+    values = {"who": None, "form_token": "", "refresh_s": 0}
+    return page("trouble.html", problem.status, **values, heading=heading, text=problem.detail)
+
+
+def _http_trouble(_request: Request, error: Exception) -> Response:
+    """Starlette's own refusals (404, 405) as problem documents."""
+    assert isinstance(error, HTTPException)
+    return Problem(error.status_code, error.detail, headers=error.headers).response()
