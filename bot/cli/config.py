@@ -1,0 +1,121 @@
+"""`chimera config …`: a repository's chimera.yml, before it is pushed."""
+
+import json
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bot.cli.talk import as_json_option, emit, say, table
+from bot.errors import ConfigError
+
+_FILE = click.argument(
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path(".github/chimera.yml"),
+)
+
+
+@click.group()
+def config() -> None:
+    """Check and explain a repository's configuration."""
+
+
+@config.command()
+@_FILE
+@as_json_option
+def check(file: Path, as_json: bool) -> None:
+    """Check FILE; every problem has its line. Exits 78 when there is one."""
+    try:
+        notes = list(_effective(file).notes)
+    except ConfigError as error:
+        if not as_json:
+            raise
+        emit({"file": str(file), "ok": False, "problems": error.problems})
+        raise SystemExit(ConfigError.exit_code) from error
+    if as_json:
+        emit({"file": str(file), "ok": True, "problems": [], "notes": notes})
+        return
+    for note in notes:
+        say(note)
+    say(f"{file}: ok")
+
+
+@config.command()
+@_FILE
+@as_json_option
+def show(file: Path, as_json: bool) -> None:
+    """Every value that counts, defaults included, and where it was written."""
+    from bot.config.layers import flat_values
+
+    effective = _effective(file)
+    values = flat_values(effective.config)
+    if as_json:
+        emit({key: {"value": v, "origin": effective.origin(key)} for key, v in values.items()})
+        return
+    rows = [(key, _short(value), effective.origin(key)) for key, value in values.items()]
+    table(("KEY", "VALUE", "FROM"), rows)
+
+
+@config.command()
+@click.argument("key")
+@_FILE
+@as_json_option
+def explain(key: str, file: Path, as_json: bool) -> None:
+    """What KEY (`limits.rounds`) means, what it is, and where that was written."""
+    from bot.config.layers import flat_values
+    from bot.config.repo import json_schema
+
+    effective = _effective(file)
+    values = flat_values(effective.config)
+    if key not in values:
+        near = get_close_matches(key, values, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else " `chimera config show` lists them."
+        raise click.UsageError(f"There is no key {key!r}.{hint}")
+    meaning = _described(json_schema(), key.split("."))
+    told = {"key": key, "value": values[key], "origin": effective.origin(key), "meaning": meaning}
+    if as_json:
+        emit(told)
+        return
+    click.echo(f"{key} = {_short(values[key])}  ({told['origin']})")
+    click.echo(meaning)
+
+
+@config.command()
+def schema() -> None:
+    """The JSON Schema of chimera.yml, for editors."""
+    from bot.config.repo import json_schema
+
+    emit(json_schema())
+
+
+def _effective(file: Path) -> Any:
+    """The file over the defaults; without a file the defaults alone. Raises ConfigError."""
+    from bot.config.layers import load_repo_config
+
+    if not file.exists():
+        say(f"{file}: not there; the defaults count")
+        return load_repo_config([])
+    return load_repo_config([(str(file), file.read_bytes())])
+
+
+def _described(schema: dict[str, Any], path: list[str]) -> str:
+    """The description that stands at this path of a JSON Schema."""
+    definitions, here = schema.get("$defs", {}), schema
+    text = ""
+    for step in path:
+        here = here.get("properties", {}).get(step, {})
+        text = here.get("description", text)
+        ref = here.get("$ref") or next(
+            (a["$ref"] for a in here.get("allOf", []) if "$ref" in a), ""
+        )
+        if ref:
+            here = definitions.get(ref.rpartition("/")[2], {})
+    return text
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,58 @@
+"""`chimera demo`."""
+
+from pathlib import Path
+
+import click
+
+from bot.cli.talk import as_json_option, emit, say
+
+
+@click.command()
+@click.option("--keep", is_flag=True, help="Leave the hub's page and the bot's page open.")
+@click.option(
+    "--approve",
+    type=click.Choice(["auto", "ask"]),
+    default="auto",
+    show_default=True,
+    help="Who approves production.",
+)
+@click.option(
+    "--session",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Play this recorded session instead of the one that comes along.",
+)
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Work here and keep everything. [default: a temporary directory]",
+)
+@click.option("--alter", default="", help="Alter one recorded answer: a name, or `list`.")
+@as_json_option
+def demo(
+    keep: bool,
+    approve: str,
+    session: Path | None,
+    directory: Path | None,
+    alter: str,
+    as_json: bool,
+) -> None:
+    """Take a labelled issue through all seven phases, on a GitHub of this machine."""
+    import asyncio
+
+    from bot import log
+    from bot.demo.sample import alterations
+    from bot.demo.story import DemoOptions, run_demo
+
+    if alter == "list":
+        click.echo("\n".join(alterations()))
+        return
+    log.set_up(level="ERROR")
+    options = DemoOptions(
+        keep=keep, ask=approve == "ask", alter=alter, session=session, directory=directory
+    )
+    document = asyncio.run(run_demo(options, say))
+    if as_json:
+        emit(document)
+    if document["task"]["status"] != "COMPLETED":
+        raise SystemExit(1)

@@ -1,0 +1,68 @@
+"""`chimera`: the table of commands, and what an error looks like."""
+
+import sys
+import traceback
+from typing import Any
+
+import click
+
+from bot.cli import config, db, dead, deliveries, demo, run, serve, task, token, version
+from bot.cli.talk import say
+from bot.errors import ChimeraError, NotFound, WrongState
+
+
+class _Refusal(click.exceptions.Exit):
+    """An error on its way out; its text has been said."""
+
+    def __init__(self, text: str, exit_code: int) -> None:
+        for line in text.splitlines():
+            say(f"error: {line}")
+        super().__init__(exit_code)
+
+
+class _Commands(click.Group):
+    """A group whose commands may raise our errors."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, OSError):
+            raise
+        except ChimeraError as error:
+            raise _Refusal(str(error), _exit_code(error)) from error
+        except Exception as error:
+            if ctx.params.get("debug"):
+                traceback.print_exc()
+            text = f"{type(error).__name__}: {error}\nA mistake of ours; --debug says where."
+            raise _Refusal(text, 1) from error
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show a traceback for a mistake of ours.")
+def cli(debug: bool) -> None:
+    """Chimera: a labelled issue becomes a tested, reviewed and deployed change."""
+
+
+for command in (
+    serve.serve,
+    demo.demo,
+    run.run,
+    task.task,
+    dead.dead,
+    deliveries.deliveries,
+    config.config,
+    db.db,
+    token.token,
+    version.version,
+):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """The program's entry. Exits 0 ok, 1 failed, 2 usage, 69, 75, 77 or 78 (sysexits.h)."""
+    cli.main(args=sys.argv[1:], prog_name="chimera")
+
+
+def _exit_code(error: ChimeraError) -> int:
+    """What is missing or in another state was asked for rightly: failed, not usage."""
+    return 1 if isinstance(error, NotFound | WrongState) else error.exit_code

@@ -1,0 +1,47 @@
+"""`chimera serve`."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command()
+@click.option("--host", help="The address to listen on. [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="The port. [default: 8000]")
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The directory of store, mirrors and evidence.",
+)
+@click.option("--max-concurrent", type=click.IntRange(1, 200), help="Workflows at once.")
+@click.option(
+    "--profile",
+    type=click.Choice(["conservative", "balanced", "aggressive", "enterprise"]),
+    help="3, 5, 10 or 20 workflows at once. [default: balanced]",
+)
+@click.option(
+    "--grace", "grace_s", type=click.FloatRange(0, 3600), help="Seconds to end running steps in."
+)
+@click.option("--log-level", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]))
+@click.option(
+    "--config",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A YAML file of settings; the environment goes before it.",
+)
+def serve(file: Path | None, **flags: Any) -> None:
+    """Receive webhooks, serve API and dashboard, and run the workflows.
+
+    Every setting is a variable CHIMERA_…; a flag goes before it. Stop it with SIGTERM: running
+    steps end within the grace period; a second SIGTERM exits at once.
+    """
+    import asyncio
+
+    from bot import app, log
+    from bot.config.environment import load_settings
+
+    settings = load_settings(os.environ, file=file, overrides=flags)
+    log.set_up(level=settings.log_level)
+    asyncio.run(app.serve(settings))

@@ -1,0 +1,168 @@
+"""`chimera task …`: tasks of a running server."""
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from bot.cli.options import server_options
+from bot.cli.talk import as_json_option, emit, pairs, say, table
+from bot.domain import DEFAULT_PRIORITY, MAX_PRIORITY, MIN_PRIORITY, Phase, Status
+
+_PRIORITY = click.IntRange(MIN_PRIORITY, MAX_PRIORITY)
+
+
+@click.group()
+def task() -> None:
+    """Submit, watch and steer tasks on a running server."""
+
+
+@task.command("list")
+@click.option("--status", type=click.Choice([status.value for status in Status]))
+@click.option("--phase", type=click.Choice([phase.value for phase in Phase]))
+@click.option("--repository", help="owner/name")
+@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True)
+@click.option("--cursor", help="`next` of the page before.")
+@server_options
+@as_json_option
+def list_(server_url: str, as_json: bool, **query: Any) -> None:
+    """Tasks, newest first."""
+    show_page(ask(server_url, "/api/tasks", **query), as_json=as_json)
+
+
+@task.command()
+@click.argument("task_id")
+@click.option("--journal", is_flag=True, help="Every recorded step, too.")
+@server_options
+@as_json_option
+def show(task_id: str, journal: bool, server_url: str, as_json: bool) -> None:
+    """One task."""
+    found = ask(server_url, f"/api/tasks/{task_id}")
+    lines = ask(server_url, f"/api/tasks/{task_id}/journal")["lines"] if journal else []
+    if as_json:
+        emit({**found, "journal": lines} if journal else found)
+        return
+    show_task(found)
+    if lines:
+        table(
+            ("STARTED", "PHASE", "OUTCOME", "SECONDS", "SUMMARY"),
+            [
+                (x["started_at"], x["phase"], x["outcome"], x["seconds"], x["summary"])
+                for x in lines
+            ],
+        )
+
+
+@task.command()
+@click.argument("feature")
+@click.option("--target-url", help="Where the tests run when nothing else says so.")
+@click.option("--priority", type=_PRIORITY, default=DEFAULT_PRIORITY, show_default=True)
+@click.option("--repository", help="owner/name; without it the server's default.")
+@click.option("--issue", type=click.IntRange(min=1), help="An open issue to work on.")
+@click.option("--idempotency-key", help="Sent again with the same key, it is the same task.")
+@server_options
+@as_json_option
+def start(
+    feature: str,
+    idempotency_key: str | None,
+    server_url: str,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Submit FEATURE (`-` reads it from standard input)."""
+    text = sys.stdin.read() if feature == "-" else feature
+    body = {"feature": text, **{name: value for name, value in given.items() if value is not None}}
+    headers = {"idempotency-key": idempotency_key} if idempotency_key else {}
+    accepted = change(server_url, "/api/tasks", body, headers)
+    if as_json:
+        emit(accepted)
+    else:
+        click.echo(accepted["task_id"])
+        say(f"{accepted['status'].lower()}; see it with: chimera task show {accepted['task_id']}")
+
+
+@task.command()
+@click.argument("task_id")
+@server_options
+@as_json_option
+def cancel(task_id: str, server_url: str, as_json: bool) -> None:
+    """End a task; what it made is kept."""
+    _show(change(server_url, f"/api/tasks/{task_id}/cancel"), as_json=as_json)
+
+
+@task.command()
+@click.argument("task_id")
+@click.option("--from", "phase", type=click.Choice([phase.value for phase in Phase]))
+@server_options
+@as_json_option
+def retry(task_id: str, phase: str | None, server_url: str, as_json: bool) -> None:
+    """Let a task that ended badly go on; what it made is adopted."""
+    body = {"phase": phase} if phase else {}
+    _show(change(server_url, f"/api/tasks/{task_id}/retry", body), as_json=as_json)
+
+
+@task.command()
+@click.argument("task_id")
+@click.argument("value", type=_PRIORITY)
+@server_options
+@as_json_option
+def priority(task_id: str, value: int, server_url: str, as_json: bool) -> None:
+    """Move a task in the queue: 1 to 10, higher first."""
+    body = {"priority": value}
+    _show(change(server_url, f"/api/tasks/{task_id}/priority", body), as_json=as_json)
+
+
+def ask(server_url: str, path: str, **query: Any) -> dict[str, Any]:
+    """What the server says."""
+    from bot.cli.remote import Server
+
+    with Server(server_url, os.environ.get("CHIMERA_TOKEN", "")) as server:
+        return server.get(path, **query)
+
+
+def change(
+    server_url: str,
+    path: str,
+    body: dict[str, Any] | None = None,
+    headers: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    """What the server says after a change."""
+    from bot.cli.remote import Server
+
+    with Server(server_url, os.environ.get("CHIMERA_TOKEN", "")) as server:
+        return server.post(path, body, headers)
+
+
+def show_page(page: dict[str, Any], *, as_json: bool) -> None:
+    """A page of tasks."""
+    if as_json:
+        emit(page)
+        return
+    table(
+        ("TASK", "STATUS", "PHASE", "PRIORITY", "REPOSITORY", "TITLE"),
+        [
+            (t["task_id"], t["status"], t["phase"], t["priority"], t["repository"], t["title"])
+            for t in page["tasks"]
+        ],
+    )
+    if page["next"] is not None:
+        say(f"There are more: --cursor {page['next']}")
+
+
+def show_task(found: dict[str, Any]) -> None:
+    """The members of a task, the nested ones by their dotted names."""
+    flat: list[tuple[str, Any]] = []
+    for name, value in found.items():
+        if isinstance(value, dict):
+            flat += [(f"{name}.{inner}", each) for inner, each in value.items()]
+        else:
+            flat.append((name, value))
+    pairs(flat)
+
+
+def _show(found: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        emit(found)
+    else:
+        show_task(found)

@@ -1,0 +1,26 @@
+"""`chimera version`."""
+
+import platform
+import sqlite3
+
+import click
+
+from bot import __version__
+from bot.cli.talk import as_json_option, emit
+
+
+@click.command()
+@as_json_option
+def version(as_json: bool) -> None:
+    """Say which Chimera this is, and what it stands on."""
+    if not as_json:
+        click.echo(f"chimera {__version__}")
+        return
+    emit(
+        {
+            "version": __version__,
+            "python": platform.python_version(),
+            "sqlite": sqlite3.sqlite_version,
+            "platform": platform.platform(),
+        }
+    )
