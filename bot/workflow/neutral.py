@@ -23,7 +23,7 @@ _INVISIBLE = re.compile(
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # A sign that GitHub acts on, when the next character completes it.
 _LIVE = re.compile(
-    r"@(?=\w)|#(?=\d)|\bGH-(?=\d)|/(?=chimera)|!(?=\[)|/(?:issues|pull|discussions)/(?=\d)",
+    r"@(?=\w)|#(?=\d)|GH-(?=\d)|/(?=chimera)|!(?=\[)|/(?:issues|pull|discussions)/(?=\d)",
     re.IGNORECASE,
 )
 _CELL = re.compile(r"[\\`|*_~\[\]]")
