@@ -10,7 +10,7 @@ import secrets
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 from starlette.applications import Starlette
@@ -25,6 +25,7 @@ from bot.errors import CageMissing
 from bot.github.app import App
 from bot.github.client import GitHub
 from bot.github.git import Git
+from bot.github.repo import Repo
 from bot.log import get, mask
 from bot.tasks.daemon import ChimeraDaemon, Sweep, install_signals
 from bot.tasks.lasting import Lasting
@@ -41,12 +42,14 @@ from bot.workflow.commanding import Commander
 from bot.workflow.context import Contexts, Tools
 from bot.workflow.executor import ChimeraExecutor
 from bot.workflow.intake import Intake
+from bot.workflow.intake_pulls import PullIntake
 from bot.workflow.phases.step import AgentsRegistry, Probe
 from bot.workflow.reconcile import Reconciler
 from bot.workflow.registry import agents_of
-from bot.workflow.repoconfig import Configs
+from bot.workflow.repoconfig import MAX_BYTES, SHARED, Configs
 from bot.workflow.report.view import Links
 from bot.workflow.starting import Starter
+from bot.workflow.tidying import Tidier
 from bot.workflow.workspace import Origin
 
 log = get("app")
@@ -54,6 +57,7 @@ log = get("app")
 REDELIVER_EVERY_S = 300.0
 COMPARE_EVERY_S = 900.0
 PURGE_EVERY_S = 3600.0
+TIDY_EVERY_S = 3600.0
 PROBE_S = 10.0  #: for a version address
 PROBE_BYTES = 64 * 1024
 MARKER_KEY = "marker_key"
@@ -93,7 +97,7 @@ async def create_app(
     async with contextlib.AsyncExitStack() as stack:
         store = await SqliteStore.open(settings.data_dir / STORE_FILE)
         stack.push_async_callback(store.close)
-        github = _github(settings, transport, now)
+        github = github_of(settings, transport, now)
         if github is not None:
             await stack.enter_async_context(github)
         probe = await stack.enter_async_context(
@@ -129,9 +133,12 @@ async def serving(house: House, listener: socket.socket) -> AsyncIterator[None]:
         await running
 
 
-def _github(
-    settings: Settings, transport: httpx.AsyncBaseTransport | None, now: Callable[[], float]
+def github_of(
+    settings: Settings,
+    transport: httpx.AsyncBaseTransport | None = None,
+    now: Callable[[], float] = time.time,
 ) -> GitHub | None:
+    """The hub that the settings name, to be entered by the caller; None without an App."""
     if settings.app_id is None or settings.private_key is None:
         return None
     return GitHub(
@@ -174,8 +181,17 @@ async def _tools(
 
         url = f"{github.web_url}/{repo.full_name}.git"
         return Origin(
-            url=url, key=f"repo-{repo.id}", default_branch=repo.default_branch, token=token
+            url=url,
+            key=f"repo-{repo.id}",
+            default_branch=repo.default_branch,
+            token=token,
+            repo=repo,
         )
+
+    async def shared_file(repo: RepoRef) -> bytes | None:
+        assert github is not None, "no hub is configured"
+        owners = Repo(github, replace(repo, name=".github"))
+        return await owners.file(SHARED, limit=MAX_BYTES)
 
     server = settings.repo_defaults
     layer = (str(server), await asyncio.to_thread(server.read_bytes)) if server else None
@@ -187,7 +203,7 @@ async def _tools(
         cage=cage or await _cage(settings),
         agents=agents if agents is not None else agents_of(settings),
         prompts=Prompts(),
-        configs=Configs(git, origin_of, now, layer),
+        configs=Configs(git, origin_of, now, layer, shared_file if github else None),
         origin_of=origin_of,
         now=now,
         probe=_prober(probe),
@@ -195,6 +211,7 @@ async def _tools(
         hmac_key=await _marker_key(lasting),
         github=github,
         links=Links(hub=settings.hub_url, task_page=settings.public_url),
+        allowed_hosts=frozenset(settings.allowed_hosts),
         quiet_s=settings.quiet_s,
         settle_s=settings.settle_s,
     )
@@ -253,7 +270,21 @@ def _house(settings: Settings, store: SqliteStore, tools: Tools, now: Callable[[
         stop=pool.cancel,
         now=now,
     )
-    intake = Intake(queue=tools.queue, lasting=tools.lasting, starter=starter, commander=commander)
+    pulls = PullIntake(
+        queue=tools.queue,
+        ledger=tools.ledger,
+        starter=starter,
+        repo_of=contexts.repo,
+        stop=pool.cancel,
+        now=now,
+    )
+    intake = Intake(
+        queue=tools.queue,
+        lasting=tools.lasting,
+        starter=starter,
+        commander=commander,
+        pulls=pulls,
+    )
     reconciler = _reconciler(tools, contexts, starter)
     daemon = ChimeraDaemon(
         tools.queue,
@@ -305,7 +336,11 @@ def _reconciler(tools: Tools, contexts: Contexts, starter: Starter) -> Reconcile
 
 
 def _sweeps(tools: Tools, reconciler: Reconciler | None) -> Sequence[Sweep]:
-    sweeps = [Sweep(name="purge", every_s=PURGE_EVERY_S, run=tools.queue.purge)]
+    tidier = Tidier(queue=tools.queue, folder=tools.folder)
+    sweeps = [
+        Sweep(name="purge", every_s=PURGE_EVERY_S, run=tools.queue.purge),
+        Sweep(name="tidy", every_s=TIDY_EVERY_S, run=tidier.tidy),
+    ]
     if reconciler is not None:
         sweeps += [
             Sweep(name="redeliver", every_s=REDELIVER_EVERY_S, run=reconciler.redeliver),

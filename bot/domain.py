@@ -482,6 +482,17 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Thread:
+    """A person's remark on a line of the pull request, to be answered in its thread."""
+
+    id: int  #: of the first comment of the thread
+    path: str
+    line: int
+    body: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """Everything the phases have learned. Stored as one JSON value, so members only grow."""
 
@@ -501,6 +512,7 @@ class Facts:
     pull: int = 0
     pull_node: str = ""  #: the pull request's name in GraphQL
     feedback: tuple[str, ...] = ()  #: what the coder has to answer in this round
+    threads: tuple[Thread, ...] = ()  #: people's, not answered yet
     findings: tuple[Finding, ...] = ()
     review_summary: str = ""
     staging: Deployment | None = None
@@ -514,6 +526,8 @@ class Facts:
     production_validation: Proof | None = None
     production_trouble: str = ""  #: why production was put back
     rollback: Deployment | None = None
+    rollback_by: str = ""  #: the person who asked for it
+    waited_s: float = 0.0  #: for people, which does not count as work
     plan: str = ""  #: the deployment agent's plan for the present environment
     skipped: tuple[str, ...] = ()  #: "PHASE: reason" of every phase that did not apply
 

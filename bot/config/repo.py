@@ -83,6 +83,9 @@ class E2E(Section):
     """Where end-to-end tests live; the tester can write nowhere else."""
     test: Line = "pytest -q {path}"
     """Runs them; `{path}` is the path above. The served address is in `E2E_BASE_URL`."""
+    import_red: bool | None = None
+    """Whether a failing import of what is not there yet is a red proof; null: on local runs only,
+    and only where nothing is served."""
     serve: Line = ""
     """Serves the application on `{port}`; empty: it cannot be served."""
     ready: Line = "/"
@@ -179,8 +182,8 @@ class Limits(Section):
 class Cage(Section):
     """The sandbox around agents and tests. Tightens only."""
 
-    setup_network: bool = True
-    """Whether `setup` may reach the package indexes; nothing else ever has a network."""
+    setup_hosts: tuple[HostName, ...] = ()
+    """Hosts that `setup` may reach, such as your package index; nothing else has a network."""
     memory_mb: int = Field(default=4096, ge=64, le=1_048_576)
     """Memory of everything inside, in MiB."""
     pids: int = Field(default=512, ge=16, le=32768)

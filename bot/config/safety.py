@@ -17,10 +17,6 @@ def _either(far: Any, near: Any) -> Any:
     return far or near
 
 
-def _both(far: Any, near: Any) -> Any:
-    return far and near
-
-
 def _added(far: list[Any], near: list[Any]) -> list[Any]:
     return [*far, *(item for item in near if item not in far)]
 
@@ -46,7 +42,7 @@ RULES: Mapping[str, Rule] = {
     "deploy.production.approval": _later(tuple(ApprovalMode)),
     "deploy.production.prevent_self_approval": _either,
     "limits.*": _lower,
-    "cage.setup_network": _both,
+    "cage.setup_hosts": _shared,
     "cage.memory_mb": _lower,
     "cage.pids": _lower,
     "commands.*": _later(tuple(RepoRole)),

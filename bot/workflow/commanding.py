@@ -37,6 +37,7 @@ STEERING = frozenset(
         Verb.REJECT,
         Verb.REVIEW,
         Verb.DEPLOY,
+        Verb.ROLLBACK,
     }
 )
 

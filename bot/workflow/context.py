@@ -8,6 +8,7 @@ from pathlib import Path
 from bot.agents.agent import AgentEvent, Reply
 from bot.agents.cage import Cage
 from bot.agents.roster import Prompts
+from bot.config.repo import RepoConfig
 from bot.domain import Phase, RepoRef, Role, Status, Task
 from bot.errors import ConfigError
 from bot.github.client import GitHub
@@ -17,16 +18,27 @@ from bot.log import mask
 from bot.tasks.lasting import Lasting
 from bot.tasks.ledger import Ledger
 from bot.tasks.queue import TaskQueue
+from bot.workflow import setup_steps
 from bot.workflow.commanding import answers_key
 from bot.workflow.effects import Effects
 from bot.workflow.paint import Easel, Painter
 from bot.workflow.phases.step import AgentsRegistry, Ctx, Meter, Probe
 from bot.workflow.repoconfig import Configs
 from bot.workflow.report.view import Eta, Links, View
+from bot.workflow.tidying import folder_name
 from bot.workflow.trial import Bench
 from bot.workflow.workspace import Origin, Workspace
 
 MIN_HISTORY = 5  #: tasks, before an estimate is worth anything
+
+
+async def _with_setup(config: RepoConfig, task: Task, workspace: Workspace) -> RepoConfig:
+    """The configuration, with the set-up steps that the repository has for other agents."""
+    if config.setup or not task.facts.base_sha:
+        return config
+    found = await workspace.read(task.facts.base_sha, setup_steps.PATH, setup_steps.MAX_BYTES)
+    lines = setup_steps.run_steps(found) if found else ()
+    return config.model_copy(update={"setup": lines}) if lines else config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +60,7 @@ class Tools:
     hmac_key: bytes
     github: GitHub | None = None  #: None: local runs only
     links: Links = field(default_factory=Links)
+    allowed_hosts: frozenset[str] = frozenset()
     quiet_s: float = 60.0
     settle_s: float = 10.0
 
@@ -69,7 +82,8 @@ class Contexts:
         tools = self._tools
         origin = tools.origin_of(task.repo)
         config = (await tools.configs.of_task(task, origin)).config
-        workspace = Workspace(tools.git, origin, tools.folder / task.id)
+        workspace = Workspace(tools.git, origin, tools.folder / folder_name(task))
+        config = await _with_setup(config, task, workspace)
         return Ctx(
             now=tools.now,
             config=config,
@@ -85,8 +99,10 @@ class Contexts:
             hmac_key=tools.hmac_key,
             probe=tools.probe,
             heard=self._heard,
+            note=self._note,
             transcribe=self._transcriber(task),
             paint=self._paint_now,
+            allowed_hosts=tools.allowed_hosts,
         )
 
     async def easel_for(self, task: Task) -> Easel | None:
@@ -144,6 +160,9 @@ class Contexts:
     async def _heard(self, key: str) -> Mapping[str, str]:
         said: Mapping[str, str] = json.loads(await self._tools.lasting.value(key) or "{}")
         return said
+
+    async def _note(self, key: str, said: Mapping[str, str]) -> None:
+        await self._tools.lasting.put(key, json.dumps({**await self._heard(key), **said}))
 
     async def _paint_now(self, task: Task) -> None:
         await self.painter.paint_now(task)

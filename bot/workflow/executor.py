@@ -4,6 +4,7 @@ The pool calls `advance`; a program calls `execute_workflow`. Nothing else write
 """
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -32,7 +33,7 @@ from bot.errors import ConfigError, Deadline, InputError, LeaseLost, Parked, Ste
 from bot.log import get, mask
 from bot.tasks.ids import new_id
 from bot.tasks.queue import TaskQueue
-from bot.workflow.flow import ChimeraWorkflow, follow, status_at
+from bot.workflow.flow import ChimeraWorkflow, bounds_of, follow, status_at
 from bot.workflow.phases.step import Ctx, Meter
 from bot.workflow.phases.table import PHASES
 from bot.workflow.submitting import with_issue
@@ -101,16 +102,29 @@ class ChimeraExecutor:
             return await executor.execute_workflow(task)
 
     async def advance(self, task: Task) -> Task:
-        """One step of a claimed task, recorded. Raises LeaseLost where the claim is gone."""
+        """One step of a claimed task, recorded. Raises LeaseLost where the claim is gone.
+
+        Its checkouts stay while the claim goes on with another step, and are gone otherwise.
+        """
+        async with contextlib.AsyncExitStack() as at_the_end:
+            stored = await self._step(task, at_the_end)
+            if stored.status is Status.RUNNING:
+                at_the_end.pop_all()
+            return stored
+
+    async def _step(self, task: Task, at_the_end: contextlib.AsyncExitStack) -> Task:
         queue, started, meter, claimed = self._queue, self._now(), Meter(), task
         assert queue is not None, "only an executor with a queue advances tasks"
         bounds = Bounds()
         try:
             ctx = await self._context(task, meter)
-            bounds = bounds_of(ctx)
+            at_the_end.push_async_callback(ctx.workspace.remove)
+            bounds = bounds_of(ctx.config)
             task = await with_issue(task, ctx)
             deadline_s = ctx.config.limits.phase_minutes * 60
-            result = await _within(deadline_s, PHASES[task.phase](task, ctx))
+            result = _overdue(task, ctx, started) or await _within(
+                deadline_s, PHASES[task.phase](task, ctx)
+            )
         except LeaseLost:
             raise
         except Exception as error:
@@ -251,9 +265,16 @@ def create_chimera_task(
     )
 
 
-def bounds_of(ctx: Ctx) -> Bounds:
-    limits = ctx.config.limits
-    return Bounds(rounds=limits.rounds, turns=limits.turns, attempts=limits.attempts)
+def _overdue(task: Task, ctx: Ctx, now: float) -> StepResult | None:
+    """The end of a task that took too long; never between merge and production."""
+    minutes = ctx.config.limits.wall_minutes
+    worked_s = now - (task.started_at or now) - task.facts.waited_s
+    if worked_s <= minutes * 60 or task.facts.merge_sha:
+        return None
+    text = f"It took more than {minutes} minutes, waits for people not counted"
+    return StepResult(
+        verdict=Verdict(outcome=Outcome.FAIL, summary=text, cause=Cause.BUDGET), facts=task.facts
+    )
 
 
 def _park(task: Task, on: WaitFor, reason: str, until: float | None, key: str = "") -> StepResult:

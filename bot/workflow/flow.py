@@ -12,6 +12,7 @@ E2E_TEST_GENERATION → CODE_IMPLEMENTATION → GUARDIAN_REVIEW → STAGING_DEPL
 
 from dataclasses import dataclass, replace
 
+from bot.config.repo import RepoConfig
 from bot.domain import Bounds, Cursor, Outcome, Phase, Status, Task, Verdict
 
 ORDER = (
@@ -42,6 +43,12 @@ def follow(at: Cursor, verdict: Verdict, bounds: Bounds = DEFAULT_BOUNDS) -> Cur
             return _failed(at)
         case Outcome.WAIT:
             return at
+
+
+def bounds_of(config: RepoConfig) -> Bounds:
+    """What a repository's configuration allows."""
+    limits = config.limits
+    return Bounds(rounds=limits.rounds, turns=limits.turns, attempts=limits.attempts)
 
 
 def after(phase: Phase) -> Phase:

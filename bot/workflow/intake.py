@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bot.config.choices import Verb
 from bot.domain import (
     Actor,
     CheckButton,
@@ -20,6 +21,8 @@ from bot.domain import (
     IssueGone,
     IssueLabeled,
     IssueUnlabeled,
+    MergeGroupAsked,
+    ProtectionAsked,
     PullChanged,
     Pushed,
     RepoRef,
@@ -35,8 +38,10 @@ from bot.tasks.inbox import InboxRow
 from bot.tasks.lasting import Lasting
 from bot.tasks.queue import TaskQueue
 from bot.workflow.commanding import Asked, Commander
-from bot.workflow.commands import BUTTONS, Command, parse_commands
+from bot.workflow.commands import BUTTONS, Command, Misspelt, parse_commands
 from bot.workflow.deploying import run_key
+from bot.workflow.intake_pulls import PullIntake
+from bot.workflow.merging import pull_key
 from bot.workflow.starting import Starter, text_hash, with_text
 
 RERUN = "rerequested"  #: GitHub's own button on every check
@@ -50,6 +55,7 @@ class Intake:
     lasting: Lasting
     starter: Starter
     commander: Commander
+    pulls: PullIntake
 
     async def __call__(self, row: InboxRow) -> None:
         """Act on one delivery. Raises what GitHub or the store raise; the row is tried again."""
@@ -72,15 +78,22 @@ class Intake:
             case CheckButton() if not event.sender.is_bot:
                 await self._pressed(event)
             case RunEnded():
+                await self.pulls.ci_ended(event)
                 await self._ran(event, inbox_id)
             case Deployed():
                 await self._deployed(event)
             case CheckSuiteEnded():
                 await self.queue.wake(f"ci:{event.head_sha}", inbox_id=inbox_id)
             case PullChanged():
+                await self.pulls.pull_seen(event)
                 await self._pull_changed(event, inbox_id)
+            case MergeGroupAsked():
+                await self.pulls.merge_group(event)
+            case ProtectionAsked():
+                await self.pulls.protection_asked(event)
             case Pushed():
                 await self._pushed(event)
+                await self.pulls.pushed(event)
             case _:
                 return
 
@@ -158,10 +171,21 @@ class Intake:
 
     async def _reviewed(self, event: ReviewSubmitted) -> None:
         commands = parse_commands(event.body)
+        if not commands and event.state == "approved":
+            commands = await self._approval(event)
         asked = Asked(
             repo=event.repo, actor=event.sender, issue=event.pull, commands=commands, via="review"
         )
         await self.commander.obey(asked)
+        if not commands:
+            await self.pulls.reviewed(event)
+
+    async def _approval(self, event: ReviewSubmitted) -> list[Command | Misspelt]:
+        """An approving review is an approval, where one is waited for."""
+        task = await self.queue.find_by_pull(event.repo.id, event.pull)
+        if task is None or not _waits_for(task, WaitFor.APPROVAL):
+            return []
+        return [Command(verb=Verb.APPROVE, sha=event.commit_sha)]
 
     async def _pressed(self, event: CheckButton) -> None:
         """A click counts as the command would; an approval is of the commit that was shown."""
@@ -203,7 +227,7 @@ class Intake:
         if task is None or task.status.ended:
             return
         if event.action == "closed" and event.merged:
-            await self.queue.wake(f"pull:{event.pull}", inbox_id=inbox_id)
+            await self.queue.wake(pull_key(event.repo.id, event.pull), inbox_id=inbox_id)
         elif event.action == "closed" and not event.sender.is_bot:
             await self.queue.cancel(task.id, f"{event.sender.login} (pull request closed)")
             self.commander.stop(task.id)

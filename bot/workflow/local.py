@@ -79,14 +79,23 @@ async def local_parts(
 
 
 async def local_origin(repository: Path) -> Origin:
-    """A repository on this machine. Raises InputError where there is none, or no commit in it."""
-    path = await asyncio.to_thread(repository.resolve)
-    done = await run_git(["rev-parse", "--abbrev-ref", "HEAD"], git_dir=_git_dir(path))
-    if done.code:
-        raise InputError(f"{path} is not a git repository with a commit; commit there first")
-    branch = done.text
-    if branch == "HEAD":
-        raise InputError(f"{path} is at a detached commit; check out a branch first")
+    """The repository that a directory of this machine is, or lies in; its branch is the base.
+
+    What is not committed is left out. Raises InputError, with what to do, where there is no
+    repository, no commit or no branch.
+    """
+    path = await asyncio.to_thread(_root, repository)
+    if path is None:
+        raise InputError(
+            f"{repository} is not in a git repository; run `git init` and commit there"
+        )
+    if not await asked_of(path, "rev-parse", "--verify", "--quiet", "HEAD^{commit}"):
+        raise InputError(f"{path} has no commit yet; `git add` what is there and `git commit` it")
+    branch = await asked_of(path, "symbolic-ref", "--quiet", "--short", "HEAD")
+    if not branch:
+        raise InputError(
+            f"{path} is at a detached commit; give it a branch first: `git switch -c NAME`"
+        )
 
     async def no_token() -> str:
         return ""
@@ -95,8 +104,27 @@ async def local_origin(repository: Path) -> Origin:
     return Origin(url=str(path), key=key, default_branch=branch, token=no_token)
 
 
-def _git_dir(path: Path) -> Path:
-    return path / ".git" if (path / ".git").exists() else path
+async def asked_of(repository: Path, *args: str) -> str:
+    """What git says about a person's repository; empty where it says no."""
+    if _has_git(repository):
+        done = await run_git(args, git_dir=repository / ".git", work_tree=repository)
+    else:
+        done = await run_git(args, git_dir=repository)
+    return done.text if done.code == 0 else ""
+
+
+def _root(directory: Path) -> Path | None:
+    """The work tree around a directory, or a bare repository."""
+    real = directory.resolve()
+    return next((path for path in (real, *real.parents) if _has_git(path) or _is_bare(path)), None)
+
+
+def _has_git(path: Path) -> bool:
+    return (path / ".git").exists()  # a file in a linked work tree
+
+
+def _is_bare(path: Path) -> bool:
+    return (path / "HEAD").is_file() and (path / "objects").is_dir()
 
 
 async def _no_probe(_url: str) -> str | None:

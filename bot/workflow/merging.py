@@ -6,7 +6,7 @@ from bot.domain import Cause, EffectKind, Facts, StepResult, Task
 from bot.errors import Conflict, Refused
 from bot.github.repo import Repo
 from bot.workflow.effects import Remote
-from bot.workflow.phases.step import Ctx, back, restage, tail, trial_at
+from bot.workflow.phases.step import Ctx, back, restage, review_again, tail, trial_at
 from bot.workflow.publish import publish
 
 NOT_YET = 405  #: GitHub's answer while required checks, reviews or a merge queue stand before it
@@ -16,6 +16,9 @@ async def update_with_base(task: Task, ctx: Ctx) -> StepResult | None:
     """Where the base has moved: merge it into the branch, test, push, and stage again."""
     facts = task.facts
     _, newest = await ctx.workspace.base()
+    pushed = await ctx.workspace.at(facts.branch)
+    if pushed not in ("", facts.head_sha):
+        return review_again(facts, f"`{pushed[:7]}` was pushed; it is reviewed first")
     if await ctx.workspace.contains(facts.head_sha, newest):
         return None
     message = f"Merge {facts.base_ref} into {facts.branch}"
@@ -64,10 +67,40 @@ async def merge(task: Task, ctx: Ctx, repo: Repo) -> str:
             EffectKind.MERGE, _name(facts), {"sha": facts.head_sha}, call, look_up
         )
     except Refused as error:
-        if error.status == NOT_YET:
-            return ""
-        raise
+        if error.status != NOT_YET:
+            raise
+        return await _merged_meanwhile(task, ctx, repo, error)
     return done.id
+
+
+async def _merged_meanwhile(task: Task, ctx: Ctx, repo: Repo, refusal: Refused) -> str:
+    """A person or the queue may have merged it; where there is a queue, it is put in."""
+    facts = task.facts
+    pull = await repo.pull(facts.pull)
+    if pull.merged:
+        return pull.merge_sha
+    if "merge queue" in refusal.body.lower():
+
+        async def call() -> Remote:
+            return Remote(id=await repo.enqueue(facts.pull_node, facts.head_sha))
+
+        await ctx.effects.ensure(EffectKind.ENQUEUE, _name(facts), {}, call)
+        await ctx.note(_queue_key(task), {"sha": facts.head_sha})
+    return ""
+
+
+async def in_merge_queue(task: Task, ctx: Ctx) -> bool:
+    """Whether this head was put into the merge queue."""
+    return (await ctx.heard(_queue_key(task))).get("sha") == task.facts.head_sha
+
+
+def pull_key(repo_id: int, pull: int) -> str:
+    """What a task that waits for its pull request to be merged is woken by."""
+    return f"pull:{repo_id}/{pull}"
+
+
+def _queue_key(task: Task) -> str:
+    return f"queued:{task.id}"
 
 
 def _name(facts: Facts) -> str:

@@ -24,6 +24,7 @@ from bot.workflow.report.checks import (
 from bot.workflow.report.view import View
 
 PICTURES = (check_task, check_guardian, check_e2e, check_production)
+PROGRESS = 6  #: times the settling time between two texts of a check that goes on running
 FIRST_S = 3.0  #: a check that is complete by then is created complete, in one call
 SUPERSEDED = Check(
     status=CheckStatus.COMPLETED,
@@ -64,7 +65,7 @@ class CheckPainter:
             return await self._create(painted, key, picture, sha, look)
         if known.look == look:
             return None
-        due = known.at + self._settle_s
+        due = known.at + self._settle_s * (1 if known.completed else PROGRESS)
         if picture.status is not Run.COMPLETED and self._now < due:
             return due
         await self._update(known, key, picture, look)

@@ -4,7 +4,7 @@ A task keeps the configuration of its base SHA; new work reads the default branc
 of the git mirror, so reading them costs no API call.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot.config.layers import Effective, load_repo_config
@@ -13,6 +13,8 @@ from bot.github.git import Git
 from bot.workflow.workspace import Origin
 
 PATH = ".github/chimera.yml"
+SHARED = "chimera.yml"  #: its name in the owner's `.github` repository
+SHARED_FRESH_S = 600.0
 MAX_BYTES = 64 * 1024 + 1  #: one more than is accepted, so that too much is told as such
 FRESH_S = 60.0  #: how long the head of a default branch is taken for new
 
@@ -34,11 +36,14 @@ class Configs:
         origin_of: Callable[[RepoRef], Origin],
         now: Callable[[], float],
         server: tuple[str, bytes] | None = None,
+        shared_file: Callable[[RepoRef], Awaitable[bytes | None]] | None = None,
     ) -> None:
         self._git = git
         self._origin_of = origin_of
         self._now = now
         self._server = server
+        self._shared_file = shared_file
+        self._shared: dict[str, tuple[float, bytes | None]] = {}
         self._known: dict[tuple[str, str], Effective] = {}
         self._heads: dict[int, tuple[float, str]] = {}
 
@@ -76,4 +81,15 @@ class Configs:
         mirror = self._git.mirror_path(origin.key)
         own = await self._git.show(mirror, sha, PATH, limit=MAX_BYTES) if sha else None
         layers = [(PATH, own)] if own is not None else []
+        if origin.repo is not None and (shared := await self._of_owner(origin.repo)) is not None:
+            layers.append((f"{origin.repo.owner}/.github:{SHARED}", shared))
         return [*layers, self._server] if self._server is not None else layers
+
+    async def _of_owner(self, repo: RepoRef) -> bytes | None:
+        """The file for all repositories of an owner, in its `.github` repository, if we see it."""
+        at, known = self._shared.get(repo.owner, (0.0, None))
+        if self._shared_file is None or self._now() - at < SHARED_FRESH_S:
+            return known
+        found = await self._shared_file(repo)
+        self._shared[repo.owner] = (self._now(), found)
+        return found

@@ -73,6 +73,7 @@ class Starter:
             issue=issue.number,
             text_sha256=text_hash(issue),
             requester=by.login,
+            target_url=target_url_of(issue.body),
             priority=priority or priority_of(issue.labels, config),
             budget_usd=budget_usd,
             created_at=at,
@@ -88,6 +89,16 @@ def text_hash(issue: IssueSnapshot) -> str:
     """What tells whether the text is still the one that was labelled."""
     text = f"{issue.title}\n\n{issue.body}"
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def target_url_of(body: str) -> str:
+    """The address under the issue form's heading "Target URL"; empty without one."""
+    lines = [line.strip() for line in body.splitlines()]
+    for number, line in enumerate(lines):
+        if line.lower() == "### target url":
+            said = next((text for text in lines[number + 1 :] if text), "")
+            return said if said.startswith(("http://", "https://")) else ""
+    return ""
 
 
 def priority_of(labels: tuple[str, ...], config: RepoConfig) -> int:

@@ -94,6 +94,22 @@ def _deploy(task: Task, _command: Command, _actor: Actor, at: float, _via: str) 
     return _moved(task, Phase.STAGING_DEPLOYMENT, at)
 
 
+def _rollback(task: Task, _command: Command, actor: Actor, at: float, _via: str) -> Task:
+    facts = task.facts
+    if facts.production is None or facts.rollback_sha in ("", "none"):
+        raise WrongState("nothing is known that was live before")
+    facts = replace(
+        facts,
+        rollback=None,
+        rollback_by=actor.login,
+        production_trouble=f"{actor.login} asked for the rollback",
+    )
+    cursor = replace(
+        task.cursor, phase=Phase.PRODUCTION_DEPLOYMENT, turn=1, attempt=task.cursor.attempt + 1
+    )
+    return replace(_queued(task, at), facts=facts, cursor=cursor)
+
+
 def forgotten(facts: Facts, phase: Phase) -> Facts:
     """The facts without those that `phase` and the ones after it would find out anew."""
     kept = facts
@@ -114,6 +130,9 @@ def _moved(task: Task, phase: Phase, at: float) -> Task:
 
 
 def _queued(task: Task, at: float) -> Task:
+    if task.wait is not None and task.wait.on.needs_person and task.wait.since:
+        waited = task.facts.waited_s + max(0.0, at - task.wait.since)
+        task = replace(task, facts=replace(task.facts, waited_s=waited))
     return replace(task, status=Status.QUEUED, wait=None, tries=0, run_at=at, finished_at=None)
 
 
@@ -143,6 +162,7 @@ _LEARNED: Mapping[Phase, dict[str, Any]] = {
         "production_validation": None,
         "production_trouble": "",
         "rollback": None,
+        "rollback_by": "",
     },
 }
 
@@ -156,4 +176,5 @@ _STEER: Mapping[Verb, Steer] = {
     Verb.REJECT: _reject,
     Verb.REVIEW: _review,
     Verb.DEPLOY: _deploy,
+    Verb.ROLLBACK: _rollback,
 }

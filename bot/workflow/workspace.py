@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.domain import RepoRef
 from bot.errors import Refused, SetupFailed
 from bot.github.changes import Changes
 from bot.github.git import Git, Signature
@@ -30,6 +31,7 @@ class Origin:
     key: str  #: names the mirror on disk
     default_branch: str
     token: Callable[[], Awaitable[str]]  #: for fetch and push; empty for a local path
+    repo: RepoRef | None = None  #: None for a local path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,10 @@ class Workspace:
     async def remote(self, branch: str) -> str:
         """The newest commit of a branch, fetched; empty where there is no such branch."""
         await self.refresh()
+        return await self._git.rev_parse(self._mirror, f"refs/heads/{branch}") or ""
+
+    async def at(self, branch: str) -> str:
+        """The newest commit of a branch as the last fetch has seen it; empty without one."""
         return await self._git.rev_parse(self._mirror, f"refs/heads/{branch}") or ""
 
     async def known(self, sha: str) -> str:

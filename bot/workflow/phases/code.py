@@ -7,11 +7,13 @@ from dataclasses import replace
 
 from bot.agents.replies import WrittenCode
 from bot.domain import Cause, Facts, Role, StepResult, Task
-from bot.errors import Conflict
+from bot.workflow.answering import answer_threads
 from bot.workflow.gates import GateFinding, blocks, check_change
+from bot.workflow.newest import on_newest_head
 from bot.workflow.phases.step import Ctx, again, failed, gate_rules, passed, tail, trial_at
 from bot.workflow.phases.thinking import ask
 from bot.workflow.publish import commit, open_pull, publish
+from bot.workflow.sent_back import thread_note
 from bot.workflow.trial import Trial
 from bot.workflow.workspace import feedback_of
 
@@ -21,19 +23,19 @@ _NUMBERS = re.compile(r"\d+")  #: durations, ports and addresses differ from run
 
 async def implement(task: Task, ctx: Ctx) -> StepResult:
     """One turn of the coder, and the tests."""
-    task = await _on_newest_head(task, ctx)
+    task = await on_newest_head(task, ctx)
     facts = task.facts
     start = await ctx.workspace.known(facts.wip_sha) or facts.head_sha
     checkout = await ctx.workspace.lay("agent", start)
     frozen = [t.path for t in facts.tests]
     words = await _words(task, ctx, frozen)
-    await ask(task, ctx, Role.CODER, WrittenCode, checkout, words, protect=frozen)
+    said = await ask(task, ctx, Role.CODER, WrittenCode, checkout, words, protect=frozen)
     taken = await ctx.workspace.take(checkout, facts.head_sha)
     if taken.odd:
         return _stuck_or_again(facts, "The change was refused", feedback_of(taken.odd))
     sha = await commit(task, ctx, facts.head_sha, taken)
     changes = await ctx.workspace.changes(facts.test_sha, sha)
-    if not changes:
+    if not changes or (sha == facts.head_sha and not said.answers):
         return _stuck_or_again(facts, "The coder changed nothing", "You changed no file.")
     findings = check_change(changes, rules=gate_rules(task, ctx))
     if blocks(findings):
@@ -45,23 +47,15 @@ async def implement(task: Task, ctx: Ctx) -> StepResult:
     checks = await ctx.bench.checks(checkout, sha)
     if not checks.proof.green:
         return _not_green(facts, sha, checks, "repository's own tests")
-    return await _green(task, ctx, sha, e2e, checks)
+    return await _green(task, ctx, said, sha, e2e, checks)
 
 
-async def _on_newest_head(task: Task, ctx: Ctx) -> Task:
-    """The task with the branch's head as it is now: people's own commits are built upon."""
+async def _green(
+    task: Task, ctx: Ctx, said: WrittenCode, sha: str, e2e: Trial, checks: Trial
+) -> StepResult:
     facts = task.facts
-    head = await ctx.workspace.remote(facts.branch)
-    if head in ("", facts.head_sha):
-        return task
-    if not await ctx.workspace.contains(head, facts.test_sha):
-        raise Conflict(f"The branch {facts.branch} was replaced by somebody else")
-    return replace(task, facts=replace(facts, head_sha=head, wip_sha=""))
-
-
-async def _green(task: Task, ctx: Ctx, sha: str, e2e: Trial, checks: Trial) -> StepResult:
-    facts = task.facts
-    await publish(task, ctx, sha, expected=facts.head_sha)
+    if sha != facts.head_sha:
+        await publish(task, ctx, sha, expected=facts.head_sha)
     facts = replace(
         facts,
         head_sha=sha,
@@ -74,6 +68,9 @@ async def _green(task: Task, ctx: Ctx, sha: str, e2e: Trial, checks: Trial) -> S
     )
     if ctx.repo is not None and not facts.pull:
         facts = await open_pull(replace(task, facts=facts), ctx, ctx.repo)
+    if ctx.repo is not None and facts.threads:
+        answered = replace(task, facts=facts)
+        facts = await answer_threads(answered, ctx, ctx.repo, said.answers, sha)
     return passed(
         facts,
         f"{e2e.counts.passed or 'the'} end-to-end tests pass, "
@@ -88,7 +85,7 @@ async def _words(task: Task, ctx: Ctx, frozen: Sequence[str]) -> dict[str, objec
         "test_commands": [config.e2e.test_command, config.checks.test],
         "frozen": frozen,
         "file_map": await ctx.workspace.file_map(facts.head_sha),
-        "feedback": list(facts.feedback),
+        "feedback": [*facts.feedback, *(thread_note(thread) for thread in facts.threads)],
         "stuck": facts.last_failure.endswith("x2"),
     }
 

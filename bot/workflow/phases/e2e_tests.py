@@ -30,7 +30,7 @@ async def generate_tests(task: Task, ctx: Ctx) -> StepResult:
     facts = replace(facts, red=trial.proof)
     if trial.proof.green:
         return _green_at_once(facts)
-    if why := _no_proof(trial):
+    if why := _no_proof(trial, import_red=_import_may_be_red(ctx)):
         feedback = f"{why}\n\n{tail(trial.proof.log)}"
         return again(facts, f"Not yet a proof: {why}", Cause.NOT_RED, feedback)
     await publish(task, ctx, sha, expected="")
@@ -70,11 +70,21 @@ def _refusal(changes: Sequence[Change], odd: Sequence[str], path: str) -> list[s
     return said if tests else [*said, f"No test was written under {path}."]
 
 
-def _no_proof(trial: Trial) -> str | None:
+def _import_may_be_red(ctx: Ctx) -> bool:
+    """As configured; else only on a local run of what is imported rather than served.
+
+    A library's tests import the new name in their first lines, so that on the base pytest cannot
+    even collect them. Where an application is served, a missing import is a broken test.
+    """
+    e2e = ctx.config.e2e
+    return e2e.import_red if e2e.import_red is not None else ctx.repo is None and not e2e.serve
+
+
+def _no_proof(trial: Trial, *, import_red: bool) -> str | None:
     """Why a red run proves nothing, or None for an honest red."""
     if trial.ready is False:
         return "the application did not start on the base"
-    if why := why_not_red(trial.counts):
+    if why := why_not_red(trial.counts, allow_import_red=import_red):
         return why
     if trial.connections == 0:
         return "the tests never asked the application anything"

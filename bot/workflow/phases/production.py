@@ -6,15 +6,16 @@ again at any time and goes on where it was.
 
 from dataclasses import replace
 
-from bot.config.choices import ApprovalMode, RollbackMode
-from bot.domain import Cause, Facts, StepResult, Task, WaitFor
+from bot.config.choices import ApprovalMode, DeployOrder, RollbackMode
+from bot.domain import Cause, Facts, Outcome, StepResult, Task, WaitFor
 from bot.github.repo import Repo
 from bot.workflow.deploying import Standing, deploy, last_deployed, plan, stand, version_at
-from bot.workflow.merging import merge, update_with_base
+from bot.workflow.merging import in_merge_queue, merge, pull_key, update_with_base
 from bot.workflow.phases.step import (
     Ctx,
     failed,
     passed,
+    repo_of,
     restage,
     skipped,
     waiting,
@@ -29,23 +30,45 @@ async def produce(task: Task, ctx: Ctx) -> StepResult:
     """One station after the other until something has to be waited for."""
     if ctx.repo is None:
         return skipped(task, task.facts, "there is no hub to merge and deploy on")
+    if task.facts.production_trouble:
+        return await _rolled_back(task, ctx, ctx.repo, "")
+    if ctx.config.deploy.production.order is DeployOrder.DEPLOY_FIRST:
+        return await _deploy_first(task, ctx, ctx.repo)
+    return await _merge_first(task, ctx, ctx.repo)
+
+
+async def _merge_first(task: Task, ctx: Ctx, repo: Repo) -> StepResult:
+    """Gate, merge, deploy the merge commit, validate."""
     if not task.facts.merge_sha:
-        if (stop := await _gate_and_merge(task, ctx, ctx.repo)) is not None:
+        if (stop := await _gate(task, ctx)) is not None:
             return stop
-        task = await _merged(task, ctx, ctx.repo)
+        task = await _merged(await _with_rollback_target(task, ctx, repo), ctx, repo)
         if not task.facts.merge_sha:
-            return _waits_for_merge(task.facts, ctx)
+            return await _waits_for_merge(task, ctx)
     if (changed := await _another_tree(task, ctx)) is not None:
         return changed
     if not ctx.config.deploy.production.workflow:
         return passed(task.facts, "Merged; no production workflow is configured")
-    if task.facts.rollback is not None:
-        return await _rolled_back(task, ctx, ctx.repo, "")
-    return await _deployed(task, ctx, ctx.repo)
+    return await _deployed(task, ctx, repo, task.facts.merge_sha)
 
 
-async def _gate_and_merge(task: Task, ctx: Ctx, repo: Repo) -> StepResult | None:
-    """What stands between a validated change and its merge; None where nothing does."""
+async def _deploy_first(task: Task, ctx: Ctx, repo: Repo) -> StepResult:
+    """Gate, deploy the head, validate, merge."""
+    if not task.facts.merge_sha and task.facts.production is None:
+        if (stop := await _gate(task, ctx)) is not None:
+            return stop
+        task = await _with_rollback_target(task, ctx, repo)
+    result = await _deployed(task, ctx, repo, task.facts.head_sha)
+    if result.verdict.outcome is not Outcome.PASS:
+        return result
+    task = await _merged(replace(task, facts=result.facts), ctx, repo)
+    if not task.facts.merge_sha:
+        return await _waits_for_merge(task, ctx)
+    return passed(task.facts, f"{result.verdict.summary}, and merged")
+
+
+async def _gate(task: Task, ctx: Ctx) -> StepResult | None:
+    """What stands between a validated change and production; None where nothing does."""
     if (moved := await update_with_base(task, ctx)) is not None:
         return moved
     production, facts = ctx.config.deploy.production, task.facts
@@ -65,23 +88,37 @@ def _approved(facts: Facts) -> bool:
     return facts.approval is not None and facts.approval.sha == facts.head_sha
 
 
+async def _with_rollback_target(task: Task, ctx: Ctx, repo: Repo) -> Task:
+    """The task with what is live now written down, before anything replaces it."""
+    if task.facts.rollback_sha:
+        return task
+    live = await _live_before(ctx, repo)
+    return replace(task, facts=replace(task.facts, rollback_sha=live))
+
+
 async def _merged(task: Task, ctx: Ctx, repo: Repo) -> Task:
-    """The task with its merge, after what was live before has been written down."""
+    """The task with its merge, by us or by a person."""
     facts = task.facts
-    if not facts.rollback_sha:
-        facts = replace(facts, rollback_sha=await _live_before(ctx, repo))
     if ctx.config.deploy.production.approval is ApprovalMode.ON_MERGE:
         pull = await repo.pull(facts.pull)
-        return replace(task, facts=replace(facts, merge_sha=pull.merge_sha if pull.merged else ""))
-    return replace(
-        task, facts=replace(facts, merge_sha=await merge(replace(task, facts=facts), ctx, repo))
-    )
+        sha = pull.merge_sha if pull.merged else ""
+    else:
+        sha = await merge(task, ctx, repo)
+    return replace(task, facts=replace(facts, merge_sha=sha))
 
 
-def _waits_for_merge(facts: Facts, ctx: Ctx) -> StepResult:
+async def _waits_for_merge(task: Task, ctx: Ctx) -> StepResult:
+    facts, key = task.facts, pull_key(repo_of(task).id, task.facts.pull)
+    queued = await in_merge_queue(task, ctx)
     if ctx.config.deploy.production.approval is ApprovalMode.ON_MERGE:
+        return waiting(facts, WaitFor.APPROVAL, f"merge #{facts.pull} to deploy it", key=key)
+    if queued:
         return waiting(
-            facts, WaitFor.APPROVAL, f"merge #{facts.pull} to deploy it", key=f"pull:{facts.pull}"
+            facts,
+            WaitFor.MERGE_QUEUE,
+            f"#{facts.pull} is in the merge queue",
+            key=key,
+            until=ctx.now() + LOOK_AGAIN_S,
         )
     return waiting(
         facts,
@@ -101,6 +138,9 @@ async def _live_before(ctx: Ctx, repo: Repo) -> str:
         said = (await version_at(ctx, production.url) or "").strip()
         if len(said) == 40 and all(c in "0123456789abcdef" for c in said):
             return said
+    ours = await ctx.heard(live_key(repo.repo.id, production.environment))
+    if ours.get("sha"):
+        return ours["sha"]
     return await last_deployed(repo, production.environment) or NOTHING_BEFORE
 
 
@@ -117,16 +157,14 @@ async def _another_tree(task: Task, ctx: Ctx) -> StepResult | None:
     )
 
 
-async def _deployed(task: Task, ctx: Ctx, repo: Repo) -> StepResult:
+async def _deployed(task: Task, ctx: Ctx, repo: Repo, sha: str) -> StepResult:
     facts, wanted = task.facts, ctx.config.deploy.production
     name = f"{wanted.environment}/{task.cursor.round}.{task.cursor.attempt}"
     current = facts.production
     if current is None or current.name != name:
-        advice = await plan(task, ctx, "production", wanted.workflow, facts.merge_sha)
+        advice = await plan(task, ctx, "production", wanted.workflow, sha)
         facts = replace(facts, plan=advice.summary)
-        current = await deploy(
-            task, ctx, repo, wanted.workflow, wanted.environment, facts.merge_sha, name
-        )
+        current = await deploy(task, ctx, repo, wanted.workflow, wanted.environment, sha, name)
     found = await stand(ctx, repo, current, configured_url=wanted.url)
     task = replace(task, facts=replace(facts, production=found.deployment))
     match found.state:
@@ -135,21 +173,33 @@ async def _deployed(task: Task, ctx: Ctx, repo: Repo) -> StepResult:
         case Standing.FAILED:
             return await _rolled_back(task, ctx, repo, found.text)
         case Standing.LIVE:
-            return await _validated(task, ctx, repo)
+            return await _validated(task, ctx, repo, sha)
 
 
-async def _validated(task: Task, ctx: Ctx, repo: Repo) -> StepResult:
+def live_key(repo_id: int, environment: str) -> str:
+    """Under which we remember what we brought live."""
+    return f"live:{repo_id}/{environment}"
+
+
+async def _validated(task: Task, ctx: Ctx, repo: Repo, sha: str) -> StepResult:
     facts = task.facts
     url = facts.production.url if facts.production is not None else ""
     if not ctx.config.deploy.production.revalidate or not url:
-        return passed(facts, f"`{facts.merge_sha[:7]}` is live")
-    proof = await run_at(replace(task, facts=replace(facts, head_sha=facts.merge_sha)), ctx, url)
+        await _remember_live(ctx, repo, sha)
+        return passed(facts, f"`{sha[:7]}` is live")
+    proof = await run_at(replace(task, facts=replace(facts, head_sha=sha)), ctx, url)
     facts = replace(facts, production_validation=proof)
     if not proof.green:
         return await _rolled_back(
             replace(task, facts=facts), ctx, repo, f"the end-to-end tests fail on {url}"
         )
-    return passed(facts, f"`{facts.merge_sha[:7]}` is live at {url}")
+    await _remember_live(ctx, repo, sha)
+    return passed(facts, f"`{sha[:7]}` is live at {url}")
+
+
+async def _remember_live(ctx: Ctx, repo: Repo, sha: str) -> None:
+    environment = ctx.config.deploy.production.environment
+    await ctx.note(live_key(repo.repo.id, environment), {"sha": sha})
 
 
 async def _rolled_back(task: Task, ctx: Ctx, repo: Repo, why: str) -> StepResult:
@@ -157,7 +207,8 @@ async def _rolled_back(task: Task, ctx: Ctx, repo: Repo, why: str) -> StepResult
     facts, wanted = task.facts, ctx.config.deploy.production
     why = why or facts.production_trouble
     facts = replace(facts, production_trouble=why)
-    if wanted.rollback is not RollbackMode.AUTOMATIC or facts.rollback_sha == NOTHING_BEFORE:
+    asked = wanted.rollback is RollbackMode.AUTOMATIC or facts.rollback_by
+    if not asked or facts.rollback_sha == NOTHING_BEFORE:
         said = "nothing was live before" if facts.rollback_sha == NOTHING_BEFORE else "by hand"
         return failed(facts, f"Production failed: {why}. Not rolled back ({said}).", Cause.DEPLOY)
     name = f"{wanted.environment}/rollback-{task.cursor.attempt}"
@@ -175,6 +226,7 @@ async def _rolled_back(task: Task, ctx: Ctx, repo: Repo, why: str) -> StepResult
                 facts, WaitFor.RUN, f"Rolling back to `{short}`", key=found.key, until=found.look_at
             )
         case Standing.LIVE:
+            await _remember_live(ctx, repo, facts.rollback_sha)
             return failed(
                 facts, f"Production failed: {why}. `{short}` is live again.", Cause.DEPLOY
             )

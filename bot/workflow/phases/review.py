@@ -9,15 +9,20 @@ from bot.github.repo import Repo
 from bot.github.types import LineComment
 from bot.workflow.effects import Remote
 from bot.workflow.gates import GateFinding, blocks, check_change
-from bot.workflow.phases.step import Ctx, back, gate_rules, passed
+from bot.workflow.newest import on_newest_head
+from bot.workflow.phases.step import Ctx, back, gate_rules, passed, tail, trial_at
 from bot.workflow.phases.thinking import ask
 from bot.workflow.report.marker import signed
 from bot.workflow.report.pull import line_comment, review_body
+from bot.workflow.report.words import counted
 from bot.workflow.shown import shown_lines
 
 
 async def review(task: Task, ctx: Ctx) -> StepResult:
     """The gates' word, then the guardian's."""
+    task = await on_newest_head(task, ctx)
+    if (red := await _red_at_head(task, ctx)) is not None:
+        return red
     facts = task.facts
     findings = check_change(
         await ctx.workspace.changes(facts.base_sha, facts.head_sha),
@@ -44,6 +49,21 @@ async def review(task: Task, ctx: Ctx) -> StepResult:
     if ctx.repo is not None:
         await _ready(task, ctx, ctx.repo)
     return passed(facts, _passes(facts))
+
+
+async def _red_at_head(task: Task, ctx: Ctx) -> StepResult | None:
+    """Commits that people pushed are tested before anybody reviews them."""
+    facts = task.facts
+    if any(proof.sha == facts.head_sha for proof in facts.green):
+        return None
+    checkout = await trial_at(ctx, facts.head_sha)
+    e2e = await ctx.bench.e2e(checkout, facts.head_sha)
+    checks = await ctx.bench.checks(checkout, facts.head_sha)
+    for trial in (e2e, checks):
+        if not trial.proof.green:
+            said = f"`{facts.head_sha[:7]}` was pushed and the tests fail on it"
+            return back(facts, said, Cause.NOT_GREEN, f"{said}:\n\n{tail(trial.proof.log)}")
+    return None
 
 
 async def _gate_refused(task: Task, ctx: Ctx, findings: Sequence[GateFinding]) -> StepResult:
@@ -132,4 +152,5 @@ def _asks(facts: Facts) -> str:
 
 
 def _passes(facts: Facts) -> str:
-    return f"Approved with {len(facts.findings)} remarks" if facts.findings else "Approved"
+    said = counted(len(facts.findings), "remark")
+    return f"Approved with {said}" if facts.findings else "Approved"

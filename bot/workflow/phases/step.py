@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bot.agents.agent import Agent, AgentEvent, Reply
 from bot.agents.cage import Cage
+from bot.agents.cage_proxy import proxied
 from bot.agents.roster import Prompts
 from bot.config.repo import RepoConfig
 from bot.domain import (
@@ -33,6 +34,7 @@ from bot.workflow.workspace import Workspace
 AgentsRegistry = Mapping[Role, Agent]
 Probe = Callable[[str], Awaitable[str | None]]  #: GET a small text, or None
 Heard = Callable[[str], Awaitable[Mapping[str, str]]]  #: what deliveries said under a key
+Note = Callable[[str, Mapping[str, str]], Awaitable[None]]  #: keep such a saying
 Transcribe = Callable[[str, Role, Sequence[AgentEvent], Reply], Awaitable[None]]
 
 
@@ -64,8 +66,10 @@ class Ctx:
     hmac_key: bytes  #: signs the first line of every text of ours
     probe: Probe
     heard: Heard
+    note: Note
     transcribe: Transcribe
     paint: Callable[[Task], Awaitable[None]]  #: have GitHub show this state now
+    allowed_hosts: frozenset[str] = frozenset()  #: of target URLs, by the server
 
     def view(self, task: Task) -> View:
         """What texts about `task` are made of."""
@@ -112,6 +116,14 @@ def restage(facts: Facts, summary: str, cause: Cause) -> StepResult:
     )
 
 
+def review_again(facts: Facts, summary: str) -> StepResult:
+    """Somebody else's commits have to be reviewed before anything goes on."""
+    verdict = Verdict(
+        outcome=Outcome.BACK, summary=summary, cause=Cause.CONFLICT, to=Phase.GUARDIAN_REVIEW
+    )
+    return _result(replace(facts, approval=None), verdict)
+
+
 def failed(facts: Facts, summary: str, cause: Cause) -> StepResult:
     return _result(facts, Verdict(outcome=Outcome.FAIL, summary=summary, cause=cause))
 
@@ -142,10 +154,24 @@ def _result(facts: Facts, verdict: Verdict, evidence: str = "") -> StepResult:
 async def trial_at(ctx: Ctx, sha: str) -> Path:
     """A fresh checkout, set up, in which tests may run. Raises SetupFailed with the log's end."""
     checkout = await ctx.workspace.lay("trial", sha)
-    trouble = await ctx.bench.setup(checkout)
+    trouble = await _set_up(ctx, checkout)
     if trouble is not None:
         raise SetupFailed(f"The set-up steps fail on `{sha[:7]}`:\n{tail(trouble, 1500)}")
     return checkout
+
+
+async def _set_up(ctx: Ctx, checkout: Path) -> str | None:
+    """The `setup` steps; their only way out is a proxy to the hosts that are listed."""
+    places = frozenset(_place(host) for host in ctx.config.cage.setup_hosts)
+    if not places:
+        return await ctx.bench.setup(checkout)
+    async with proxied(places) as way:
+        return await ctx.bench.setup(checkout, way.ways, way.env)
+
+
+def _place(host: str) -> tuple[str, int]:
+    name, _, port = host.partition(":")
+    return name.lower(), int(port or 443)
 
 
 def gate_rules(task: Task, ctx: Ctx) -> GateRules:

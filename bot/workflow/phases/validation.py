@@ -1,9 +1,11 @@
 """E2E_VALIDATION: the frozen tests against what was deployed."""
 
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from bot.agents.cage_proxy import reach
 from bot.domain import Cause, Facts, Proof, StepResult, Task
+from bot.errors import SetupFailed
 from bot.workflow.phases.step import Ctx, back, passed, skipped, tail, trial_at
 
 
@@ -26,10 +28,22 @@ async def validate(task: Task, ctx: Ctx) -> StepResult:
 
 
 def staging_url(task: Task, ctx: Ctx) -> str:
-    """Where to validate: what was deployed, then the task, then the configuration."""
+    """Where to validate: what was deployed, then the task, then the configuration.
+
+    Raises SetupFailed for a task's address on a host that nobody has allowed.
+    """
     facts = task.facts
     deployed = facts.staging.url if facts.staging is not None else ""
-    return deployed or task.target_url or ctx.config.e2e.target_url
+    if deployed or not task.target_url:
+        return deployed or ctx.config.e2e.target_url
+    parts = urlsplit(task.target_url)
+    allowed = {*ctx.config.e2e.hosts, *ctx.allowed_hosts}
+    if ctx.repo is not None and not {parts.netloc, parts.hostname} & allowed:
+        raise SetupFailed(
+            f"The target URL's host {parts.netloc!r} is not allowed; add it to `e2e.hosts` in "
+            "chimera.yml, or to CHIMERA_ALLOWED_HOSTS"
+        )
+    return task.target_url
 
 
 async def run_at(task: Task, ctx: Ctx, url: str) -> Proof:

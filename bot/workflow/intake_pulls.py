@@ -1,0 +1,226 @@
+"""What people, runs and other Apps do on our pull requests, and our checks on everybody else's."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bot.config.choices import RepoRole
+from bot.config.layers import problems_in
+from bot.domain import (
+    EffectKind,
+    MergeGroupAsked,
+    ProtectionAsked,
+    PullChanged,
+    Pushed,
+    RepoRef,
+    ReviewSubmitted,
+    RunEnded,
+    Status,
+    Task,
+    Thread,
+)
+from bot.github.repo import Repo
+from bot.github.types import Annotation, Check, CheckStatus, Conclusion, ReviewComment
+from bot.log import get
+from bot.tasks.ledger import Ledger
+from bot.tasks.queue import TaskQueue
+from bot.workflow.effects import Effects, Remote
+from bot.workflow.flow import bounds_of
+from bot.workflow.repoconfig import MAX_BYTES, PATH
+from bot.workflow.report.checks import E2E, GUARDIAN, TASK, foreign_check
+from bot.workflow.sent_back import past_the_code, reviewed_again, sent_back
+from bot.workflow.starting import Starter
+
+log = get("workflow")
+
+RED = frozenset({"failure", "timed_out", "startup_failure"})
+CI_EVENTS = frozenset({"push", "pull_request", "pull_request_target", "merge_group"})
+CI_LOG = 6000  #: characters of a failing job's log that reach the coder
+MAX_JOBS = 3
+MAX_PROBLEMS = 50
+OURS = (TASK, GUARDIAN, E2E)
+CONFIGURATION = "chimera / configuration"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullIntake:
+    """Acts on what happens around pull requests."""
+
+    queue: TaskQueue
+    ledger: Ledger
+    starter: Starter
+    repo_of: Callable[[RepoRef], Repo]
+    stop: Callable[[str], bool]
+    now: Callable[[], float]
+
+    # ── the review loop ──────────────────────────────────────────────────────────────────────
+
+    async def reviewed(self, event: ReviewSubmitted) -> None:
+        """A person's remarks go to the coder, if the person may write here."""
+        task = await self.queue.find_by_pull(event.repo.id, event.pull)
+        if task is None or not past_the_code(task) or event.state == "approved":
+            return
+        repo = self.repo_of(event.repo)
+        if not await self._may_write(repo, event.sender.login):
+            return
+        comments = await repo.review_comments(event.pull)
+        threads = [_thread(c) for c in comments if c.review_id == event.review_id]
+        if not threads and event.state != "changes_requested":
+            return
+        notes = [f"{event.sender.login} on the pull request:\n{event.body}"] if event.body else []
+        await self._send_back(task, notes, threads)
+
+    async def ci_ended(self, event: RunEnded) -> None:
+        """The repository's own checks are red on our head: the coder gets their logs."""
+        if event.event not in CI_EVENTS or event.conclusion not in RED:
+            return
+        for task in await self.queue.live_of_repo(event.repo.id):
+            if task.facts.head_sha == event.head_sha and past_the_code(task):
+                notes = await self._failures(self.repo_of(event.repo), event)
+                await self._send_back(task, notes, ())
+
+    async def pushed(self, event: Pushed) -> None:
+        """A person's commits on our branch are kept, tested and reviewed; approvals are void."""
+        if event.sender.is_bot or event.after == "0" * 40:
+            return
+        branch = event.ref.removeprefix("refs/heads/")
+        task = await self.queue.find_by_branch(event.repo.id, branch)
+        if task is None or not past_the_code(task) or task.facts.head_sha == event.after:
+            return
+        await self._change(task, lambda now: reviewed_again(now, self.now()))
+
+    async def _send_back(self, task: Task, notes: Sequence[str], threads: Sequence[Thread]) -> None:
+        assert task.repo is not None
+        bounds = bounds_of(await self.starter.config_of(task.repo))
+        await self._change(task, lambda now: sent_back(now, notes, threads, bounds, self.now()))
+
+    async def _change(self, task: Task, fn: Callable[[Task], Task]) -> None:
+        live = frozenset(status for status in Status if not status.ended)
+        changed = await self.queue.change(task.id, fn, expect=live)
+        if task.status is Status.RUNNING and changed.status is not Status.RUNNING:
+            self.stop(task.id)
+
+    async def _failures(self, repo: Repo, event: RunEnded) -> list[str]:
+        jobs = [job for job in await repo.jobs(event.run_id) if job.conclusion in RED]
+        notes = [f"The check {event.title!r} ({event.workflow}) failed: {event.html_url}"]
+        for job in jobs[:MAX_JOBS]:
+            text = await repo.job_log(job.id, limit=CI_LOG)
+            notes.append(f"{job.name}, steps {', '.join(job.failed_steps)}:\n{text}")
+        return notes
+
+    async def _may_write(self, repo: Repo, login: str) -> bool:
+        role = await repo.role_of(login)
+        return role in set(RepoRole) and RepoRole(role).covers(RepoRole.WRITE)
+
+    # ── environments ─────────────────────────────────────────────────────────────────────────
+
+    async def protection_asked(self, event: ProtectionAsked) -> None:
+        """Our gate was passed before a run of ours was dispatched; nobody else's is let through."""
+        ours = [
+            task
+            for task in await self.queue.live_of_repo(event.repo.id)
+            if event.run_id in _runs(task)
+        ]
+        text = (
+            f"Dispatched by Chimera for {ours[0].id}, after its gate."
+            if ours
+            else "Not dispatched by Chimera, whose gate protects this environment."
+        )
+
+        async def call() -> Remote:
+            await self.repo_of(event.repo).answer_protection(
+                event.run_id, environment=event.environment, approved=bool(ours), comment=text
+            )
+            return Remote(id=str(event.run_id))
+
+        effects = self._effects(f"run-{event.run_id}")
+        await effects.ensure(EffectKind.PROTECTION_ANSWER, event.environment, {}, call)
+
+    # ── other people's pull requests ─────────────────────────────────────────────────────────
+
+    async def pull_seen(self, event: PullChanged) -> None:
+        """A required check of ours must not block a pull request that is not ours."""
+        if event.action not in {"opened", "reopened", "synchronize"}:
+            return
+        if await self.queue.find_by_branch(event.repo.id, event.head_ref) is not None:
+            return
+        await self._pass(event.repo, event.head_sha, event.base_ref)
+        await self._check_configuration(event)
+
+    async def merge_group(self, event: MergeGroupAsked) -> None:
+        """The same in the merge queue, where every required check is asked for again."""
+        await self._pass(event.repo, event.head_sha, event.repo.default_branch)
+
+    async def _pass(self, repo: RepoRef, sha: str, base: str) -> None:
+        rules = await self.repo_of(repo).rules(base)
+        required = set(rules.required_checks) if rules is not None else set()
+        for name in OURS:
+            if name == TASK or name in required:
+                await self._report(repo, sha, name, _passing(name))
+
+    async def _check_configuration(self, event: PullChanged) -> None:
+        """A chimera.yml that would not work is told on the pull request that brings it."""
+        repo = self.repo_of(event.repo)
+        new = await repo.file(PATH, ref=event.head_sha, limit=MAX_BYTES)
+        if new is None or new == await repo.file(PATH, ref=event.base_ref, limit=MAX_BYTES):
+            return
+        problems = problems_in(PATH, new)
+        check = Check(
+            status=CheckStatus.COMPLETED,
+            conclusion=Conclusion.FAILURE if problems else Conclusion.SUCCESS,
+            title=f"{len(problems)} problems" if problems else "The configuration is valid",
+            summary="\n".join(f"- {problem.text}" for problem in problems) or "Nothing to mend.",
+            annotations=tuple(
+                Annotation(
+                    path=PATH,
+                    line=max(1, problem.place.line) if problem.place is not None else 1,
+                    level="failure",
+                    message=problem.text,
+                )
+                for problem in problems[:MAX_PROBLEMS]
+            ),
+        )
+        await self._report(event.repo, event.head_sha, CONFIGURATION, check)
+
+    async def _report(self, repo: RepoRef, sha: str, name: str, check: Check) -> None:
+        hub = self.repo_of(repo)
+
+        async def call() -> Remote:
+            made = await hub.create_check(name, sha=sha, external_id="", check=check)
+            return Remote(id=str(made.id), url=made.url)
+
+        async def look_up(_since: float) -> Remote | None:
+            for run in await hub.checks(sha, name=name, app_id=hub.github.app_id):
+                return Remote(id=str(run.id), url=run.html_url)
+            return None
+
+        effects = self._effects(f"commit-{repo.id}-{sha}")
+        await effects.ensure(EffectKind.CHECK, name, {"sha": sha}, call, look_up)
+
+    def _effects(self, owner: str) -> Effects:
+        return Effects(self.ledger, self.now, task_id=owner, fence=None, quiet_s=0.0)
+
+
+def _thread(comment: ReviewComment) -> Thread:
+    return Thread(
+        id=comment.reply_to or comment.id,
+        path=comment.path,
+        line=comment.line,
+        body=comment.body,
+        by=comment.author.login,
+    )
+
+
+def _runs(task: Task) -> set[int]:
+    facts = task.facts
+    known = (facts.staging, facts.production, facts.rollback)
+    return {made.run_id for made in known if made is not None}
+
+
+def _passing(name: str) -> Check:
+    picture = foreign_check()
+    return Check(
+        status=CheckStatus.COMPLETED,
+        conclusion=Conclusion.SUCCESS,
+        title=picture.title,
+        summary=picture.summary if name == TASK else f"{picture.summary} ({name})",
+    )
