@@ -25,6 +25,7 @@ from bot.tasks.ledger import Ledger
 from bot.tasks.queue import TaskQueue
 from bot.workflow.effects import Effects, Remote
 from bot.workflow.flow import bounds_of
+from bot.workflow.hidden import visible
 from bot.workflow.repoconfig import MAX_BYTES, PATH
 from bot.workflow.report.checks import E2E, GUARDIAN, TASK, foreign_check
 from bot.workflow.sent_back import past_the_code, reviewed_again, sent_back
@@ -66,7 +67,8 @@ class PullIntake:
         threads = [_thread(c) for c in comments if c.review_id == event.review_id]
         if not threads and event.state != "changes_requested":
             return
-        notes = [f"{event.sender.login} on the pull request:\n{event.body}"] if event.body else []
+        said = visible(event.body)
+        notes = [f"{event.sender.login} on the pull request:\n{said}"] if said else []
         await self._send_back(task, notes, threads)
 
     async def ci_ended(self, event: RunEnded) -> None:
@@ -205,7 +207,7 @@ def _thread(comment: ReviewComment) -> Thread:
         id=comment.reply_to or comment.id,
         path=comment.path,
         line=comment.line,
-        body=comment.body,
+        body=visible(comment.body),
         by=comment.author.login,
     )
 

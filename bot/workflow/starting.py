@@ -12,6 +12,7 @@ from bot.github.repo import Repo
 from bot.log import get
 from bot.tasks.ids import new_id
 from bot.tasks.queue import TaskQueue
+from bot.workflow.hidden import visible
 from bot.workflow.repoconfig import Configs
 
 log = get("workflow")
@@ -64,11 +65,11 @@ class Starter:
     ) -> tuple[Task, bool]:
         """The issue's task, and whether it is new."""
         at = self.now()
-        feature = f"{issue.title}\n\n{issue.body}".strip()
+        title, feature = readable(issue)
         task = Task(
             id=new_id(at),
             feature=feature,
-            title=issue.title,
+            title=title,
             repo=repo,
             issue=issue.number,
             text_sha256=text_hash(issue),
@@ -109,5 +110,11 @@ def priority_of(labels: tuple[str, ...], config: RepoConfig) -> int:
 
 def with_text(task: Task, issue: IssueSnapshot) -> Task:
     """The task with a newer text, which somebody has confirmed."""
-    feature = f"{issue.title}\n\n{issue.body}".strip()
-    return replace(task, feature=feature, title=issue.title, text_sha256=text_hash(issue))
+    title, feature = readable(issue)
+    return replace(task, feature=feature, title=title, text_sha256=text_hash(issue))
+
+
+def readable(issue: IssueSnapshot) -> tuple[str, str]:
+    """Title and text of an issue as a reader sees them."""
+    title = " ".join(visible(issue.title).split()) or f"Issue {issue.number}"
+    return title, f"{title}\n\n{visible(issue.body)}".strip()
