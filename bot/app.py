@@ -97,7 +97,7 @@ async def create_app(
     async with contextlib.AsyncExitStack() as stack:
         store = await SqliteStore.open(settings.data_dir / STORE_FILE)
         stack.push_async_callback(store.close)
-        github = github_of(settings, transport, now)
+        github = await asyncio.to_thread(github_of, settings, transport, now)
         if github is not None:
             await stack.enter_async_context(github)
         probe = await stack.enter_async_context(
@@ -308,6 +308,7 @@ def _house(settings: Settings, store: SqliteStore, tools: Tools, now: Callable[[
         tokens=Tokens(store, now),
         pool_metrics=pool.get_metrics,
         health=desk.health,
+        evidence=desk.evidence,
         draining=lambda: daemon.stopping,
     )
     return House(

@@ -1,9 +1,10 @@
 """What the API and the dashboard's buttons do to tasks, and how healthy the parts are."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bot.config.choices import Verb
 from bot.domain import Actor, Phase, RepoRef, Role, Status, Task
@@ -14,6 +15,7 @@ from bot.tasks.queue import TaskQueue
 from bot.web.parts import HealthPart, Submission
 from bot.workflow.commands import Command, spec_of
 from bot.workflow.context import Contexts, Tools
+from bot.workflow.evidence import bundle
 from bot.workflow.executor import create_chimera_task
 from bot.workflow.steering import steered
 
@@ -90,6 +92,15 @@ class Desk:
     async def health(self) -> Sequence[HealthPart]:
         """Every part that Chimera needs, with what to do where one is not well."""
         return [self._hub(), self._cage(), self._agents(), self._disk()]
+
+    async def evidence(self, task: Task) -> Mapping[str, Any]:
+        """The bundle of a task as it stands."""
+        return bundle(
+            task,
+            await self._queue.journal(task.id),
+            await self._tools.ledger.of_task(task.id),
+            cage=self._tools.cage.describe(),
+        )
 
     async def _steer(self, task_id: str, by: str, command: Command) -> Task:
         actor, at = Actor(login=by, id=0), self._now()

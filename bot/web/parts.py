@@ -1,7 +1,8 @@
 """Everything the web layer is given. It opens nothing, makes nothing and reads no settings."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bot.domain import Phase, RepoRef, Task
 from bot.tasks.pool import PoolMetrics
@@ -66,6 +67,7 @@ class WebParts:
     tokens: Tokens
     pool_metrics: Callable[[], Awaitable[PoolMetrics]]
     health: Callable[[], Awaitable[Sequence[HealthPart]]]
+    evidence: Callable[[Task], Awaitable[Mapping[str, Any]]]  #: the bundle of a task as it stands
     ready: Callable[[], bool] = lambda: True
     draining: Callable[[], bool] = lambda: False
 

@@ -54,6 +54,7 @@ API = (
     Row(method="GET", path="/api/tasks", handler=tasks.listing, query=TaskFilter, gives=TaskPage),
     Row(method="GET", path=_TASK, handler=tasks.show, gives=TaskOut),
     Row(method="GET", path=f"{_TASK}/journal", handler=tasks.journal, gives=Journal),
+    Row(method="GET", path=f"{_TASK}/evidence", handler=tasks.evidence),
     Row(
         method="GET",
         path=f"{_TASK}/events",

@@ -19,7 +19,7 @@ from bot.web.bodies import (
 )
 from bot.web.call import Call, answer
 from bot.web.parts import Submission
-from bot.web.problem import RETRY_AFTER_S, Problem, Wrong
+from bot.web.problem import RETRY_AFTER_S, Problem, Wrong, json_response
 from bot.web.shapes import Accepted, TaskOut, TaskPage, journal_out, task_out
 
 _KEY = re.compile(r"[!-~]{1,255}")
@@ -105,6 +105,13 @@ async def journal(call: Call) -> Response:
     """Every recorded step of a task."""
     task = await call.task()
     return answer(journal_out(task.id, await call.parts.queue.journal(task.id)))
+
+
+async def evidence(call: Call) -> Response:
+    """The evidence bundle: what was asked, run, found and done, chained by hashes."""
+    task = await call.task()
+    headers = {"content-disposition": f'inline; filename="{task.id}.json"'}
+    return json_response(dict(await call.parts.evidence(task)), headers=headers)
 
 
 async def _page(call: Call, wanted: DeadFilter, status: Sequence[Status]) -> Response:

@@ -17,6 +17,7 @@ from bot.tasks.sqlite import SqliteStore
 from bot.tasks.tokens import Tokens
 from bot.web.parts import HealthPart, Submission, WebParts, WebSettings
 from bot.web.routes import make_web
+from bot.workflow.evidence import bundle
 
 SECRET = "a webhook secret of thirty-two ch"
 START = 1_700_000_000.0
@@ -69,10 +70,15 @@ class House:
             discard=self.discard,
             pool_metrics=self.pool.get_metrics,
             health=health,
+            evidence=self.evidence,
             ready=lambda: self.is_ready,
             draining=lambda: self.is_draining,
         )
         return replace(parts, **changes)
+
+    async def evidence(self, task: Task) -> dict[str, object]:
+        journal = await self.queue.journal(task.id)
+        return bundle(task, journal, [], cage="none")
 
     def web(self, **changes: Any) -> Starlette:
         return make_web(self.parts(**changes))

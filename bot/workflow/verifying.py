@@ -1,0 +1,150 @@
+"""Checks an evidence bundle against a repository: the chain, then red and green run once more."""
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.agents.cage import Cage
+from bot.config.layers import load_repo_config
+from bot.domain import Proof
+from bot.errors import InputError, SetupFailed
+from bot.github.git import Git
+from bot.workflow.evidence import faults_in
+from bot.workflow.local import local_origin
+from bot.workflow.repoconfig import MAX_BYTES, PATH
+from bot.workflow.trial import Bench, Trial
+from bot.workflow.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+async def verify(
+    document: Mapping[str, Any],
+    repository: Path,
+    *,
+    config: tuple[str, bytes] | None = None,
+    say: Callable[[Check], None] = lambda _check: None,
+) -> list[Check]:
+    """Every check in turn; a broken chain ends it. Raises InputError, CageMissing."""
+    done: list[Check] = []
+
+    def note(name: str, ok: bool, detail: str) -> None:
+        done.append(Check(name=name, ok=ok, detail=detail))
+        say(done[-1])
+
+    faults = faults_in(document)
+    note("chain", not faults, "; ".join(faults) or "every section is the one that was written")
+    if faults:
+        return done
+    with tempfile.TemporaryDirectory(prefix="chimera-verify-") as scratch:
+        await _Rerun(document["sections"], Path(scratch), note, config).run(repository)
+    return done
+
+
+class _Rerun:
+    """Red on the base with the tests, green on the head, as the bundle says."""
+
+    def __init__(
+        self,
+        sections: Mapping[str, Any],
+        scratch: Path,
+        note: Callable[[str, bool, str], None],
+        config: tuple[str, bytes] | None,
+    ) -> None:
+        self._sections = sections
+        self._scratch = scratch
+        self._note = note
+        self._config = config
+
+    async def run(self, repository: Path) -> None:
+        origin = await local_origin(repository)
+        workspace = Workspace(Git(self._scratch / "git"), origin, self._scratch / "work")
+        await workspace.refresh()
+        commits = self._sections["commits"]
+        missing = [
+            f"{name} {commits[name][:7]}"
+            for name in ("base", "tests", "head")
+            if not await workspace.known(commits[name])
+        ]
+        self._note("commits", not missing, _missing(missing))
+        if missing:
+            return
+        tree = await workspace.tree(commits["head"])
+        self._note("tree", tree == commits["head_tree"], f"the head's tree is {tree[:7]}")
+        bench = await self._bench(workspace, commits["base"])
+        await self._proofs(workspace, bench, commits)
+
+    async def _proofs(self, workspace: Workspace, bench: Bench, commits: Mapping[str, str]) -> None:
+        red = await bench.e2e(await _laid(workspace, bench, commits["tests"]), commits["tests"])
+        self._compare("red", red, self._sections["red"])
+        head = commits["head"]
+        checkout = await _laid(workspace, bench, head)
+        runs = (("green: end to end", bench.e2e), ("green: the others", bench.checks))
+        for (name, run), said in zip(runs, self._sections["green"], strict=False):
+            self._compare(name, await run(checkout, head), said)
+
+    def _compare(self, name: str, trial: Trial, said: Mapping[str, Any] | None) -> None:
+        if said is None:
+            self._note(name, False, "the bundle has no such proof")
+            return
+        now, then = _counts(trial.proof), {key: said[key] for key in _counts(trial.proof)}
+        detail = _told(now) if now == then else f"{_told(now)}; the bundle says {_told(then)}"
+        self._note(name, now == then, detail)
+
+    async def _bench(self, workspace: Workspace, base: str) -> Bench:
+        own = await workspace.read(base, PATH, MAX_BYTES)
+        layers = [(PATH, own)] if own is not None else []
+        if self._config is not None:
+            layers.append(self._config)
+        config = load_repo_config(layers).config
+        return Bench(await Cage.open(), config, time.time, config.limits.phase_minutes * 60)
+
+
+async def _laid(workspace: Workspace, bench: Bench, sha: str) -> Path:
+    checkout = await workspace.lay("trial", sha)
+    trouble = await bench.setup(checkout)
+    if trouble is not None:
+        raise SetupFailed(f"The set-up steps fail on {sha[:7]}:\n{trouble[-1500:]}")
+    return checkout
+
+
+def _counts(proof: Proof) -> dict[str, int]:
+    """What a run has to come to again; logs and times differ from run to run."""
+    return {
+        "exit_code": proof.exit_code,
+        "passed": proof.passed,
+        "failed": proof.failed,
+        "errors": proof.errors,
+    }
+
+
+def _told(counts: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {number}" for name, number in counts.items())
+
+
+def _missing(missing: list[str]) -> str:
+    if not missing:
+        return "base, tests and head are here"
+    return f"not in this clone: {', '.join(missing)}; fetch the branch, or the pull request's ref"
+
+
+def read_bundle(data: bytes) -> Mapping[str, Any]:
+    """A bundle from a file. Raises InputError for anything else."""
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"not an evidence bundle: {error}") from error
+    if not isinstance(found, dict):
+        raise InputError("not an evidence bundle: it is no JSON object")
+    return found
