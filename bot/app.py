@@ -1,6 +1,6 @@
 """The whole program, put together: every part is made here, once, and handed to whom it concerns.
 
-`create_app` opens a house and closes it again; `serve` puts it behind a socket. The demo and the
+`create_app` opens a house and closes it again; `door` puts it behind a socket. The demo and the
 story tests open the same house.
 """
 
@@ -21,23 +21,23 @@ from bot.agents.roster import Prompts
 from bot.config.choices import CageKind
 from bot.config.settings import Settings
 from bot.domain import RepoRef
+from bot.door import Opened, open_store, web_settings
 from bot.errors import CageMissing
 from bot.github.app import App
 from bot.github.client import GitHub
 from bot.github.git import Git
 from bot.github.repo import Repo
 from bot.log import get, mask
-from bot.tasks.daemon import ChimeraDaemon, Sweep, install_signals
+from bot.tasks.daemon import ChimeraDaemon, Sweep
 from bot.tasks.lasting import Lasting
 from bot.tasks.ledger import Ledger
 from bot.tasks.pool import ExecutorPool
 from bot.tasks.queue import TaskQueue
-from bot.tasks.sqlite import STORE_FILE, SqliteStore
+from bot.tasks.sqlite import SqliteStore
 from bot.tasks.tokens import Tokens
 from bot.web.desk import Desk
-from bot.web.parts import WebParts, WebSettings
+from bot.web.parts import WebParts
 from bot.web.routes import make_web
-from bot.web.server import make_server
 from bot.workflow.commanding import Commander
 from bot.workflow.context import Contexts, Tools
 from bot.workflow.executor import ChimeraExecutor
@@ -61,7 +61,6 @@ TIDY_EVERY_S = 3600.0
 PROBE_S = 10.0  #: for a version address
 PROBE_BYTES = 64 * 1024
 MARKER_KEY = "marker_key"
-SOCKET_GRACE_S = 5.0  #: for open requests, when the socket closes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,16 +86,16 @@ async def create_app(
     cage: Cage | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
     now: Callable[[], float] = time.time,
+    opened: Opened | None = None,
 ) -> AsyncIterator[House]:
     """Open a house; the caller runs `house.daemon` and serves `house.web`.
 
-    `agents` and `cage` default to what the settings say. Raises ConfigError and StoreError.
+    `agents` and `cage` default to what the settings say; `opened` is a store that the caller has
+    open already, with the same clock. Raises ConfigError, CageMissing and StoreError.
     """
-    for secret in settings.secrets():
-        mask.learn(secret)
     async with contextlib.AsyncExitStack() as stack:
-        store = await SqliteStore.open(settings.data_dir / STORE_FILE)
-        stack.push_async_callback(store.close)
+        opened = opened or await stack.enter_async_context(open_store(settings, now))
+        store = opened.store
         github = await asyncio.to_thread(github_of, settings, transport, now)
         if github is not None:
             await stack.enter_async_context(github)
@@ -105,32 +104,9 @@ async def create_app(
         )
         lasting = Lasting(store, now)
         tools = await _tools(
-            settings, store, lasting, github, probe, agents=agents, cage=cage, now=now
+            settings, opened, lasting, github, probe, agents=agents, cage=cage, now=now
         )
         yield _house(settings, store, tools, now)
-
-
-async def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; the second of them exits at once."""
-    async with create_app(settings) as house:
-        listener = socket.create_server((settings.host, settings.port), backlog=2048)
-        address = listener.getsockname()
-        log.info("listening", url=f"http://{address[0]}:{address[1]}", data=str(settings.data_dir))
-        async with serving(house, listener):
-            install_signals(house.daemon)
-            await house.daemon.run()
-
-
-@contextlib.asynccontextmanager
-async def serving(house: House, listener: socket.socket) -> AsyncIterator[None]:
-    """Answer requests on a socket until the block ends."""
-    server = make_server(house.web, grace_s=SOCKET_GRACE_S)
-    running = asyncio.create_task(server.serve(sockets=[listener]))
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await running
 
 
 def github_of(
@@ -153,7 +129,7 @@ def github_of(
 
 async def _tools(
     settings: Settings,
-    store: SqliteStore,
+    opened: Opened,
     lasting: Lasting,
     github: GitHub | None,
     probe: httpx.AsyncClient,
@@ -162,13 +138,6 @@ async def _tools(
     cage: Cage | None,
     now: Callable[[], float],
 ) -> Tools:
-    queue = TaskQueue(
-        store,
-        now,
-        lease_s=settings.lease_s,
-        lane_limit=settings.lane_limit,
-        settle_s=settings.settle_s,
-    )
     git = Git(settings.data_dir / "git")
 
     def origin_of(repo: RepoRef | None) -> Origin:
@@ -196,8 +165,8 @@ async def _tools(
     server = settings.repo_defaults
     layer = (str(server), await asyncio.to_thread(server.read_bytes)) if server else None
     return Tools(
-        queue=queue,
-        ledger=Ledger(store, now),
+        queue=opened.queue,
+        ledger=Ledger(opened.store, now),
         lasting=lasting,
         git=git,
         cage=cage or await _cage(settings),
@@ -256,7 +225,9 @@ def _prober(client: httpx.AsyncClient) -> Probe:
 
 def _house(settings: Settings, store: SqliteStore, tools: Tools, now: Callable[[], float]) -> House:
     contexts = Contexts(tools)
-    executor = ChimeraExecutor(queue=tools.queue, context_for=contexts.context_for, now=now)
+    executor = ChimeraExecutor(
+        queue=tools.queue, context_for=contexts.context_for, now=now, breakers=contexts.breakers
+    )
     name = settings.worker_name or socket.gethostname()
     pool = ExecutorPool(tools.queue, executor.advance, name=name, slots=settings.max_concurrent)
     starter = Starter(queue=tools.queue, configs=tools.configs, repo_of=contexts.repo, now=now)
@@ -298,7 +269,7 @@ def _house(settings: Settings, store: SqliteStore, tools: Tools, now: Callable[[
     desk = Desk(tools, contexts, pool, data_dir=settings.data_dir, now=now)
     parts = WebParts(
         queue=tools.queue,
-        settings=_web_settings(settings),
+        settings=web_settings(settings),
         now=now,
         submit=desk.submit,
         cancel=desk.cancel,
@@ -348,13 +319,3 @@ def _sweeps(tools: Tools, reconciler: Reconciler | None) -> Sequence[Sweep]:
             Sweep(name="compare", every_s=COMPARE_EVERY_S, run=reconciler.compare),
         ]
     return sweeps
-
-
-def _web_settings(settings: Settings) -> WebSettings:
-    return WebSettings(
-        webhook_secrets=settings.webhook_secrets,
-        default_repository=settings.default_repository,
-        token_required=settings.token_required,
-        allowed_hosts=frozenset(host.lower() for host in settings.allowed_hosts),
-        hub_html_url=settings.hub_url,
-    )

@@ -60,6 +60,7 @@ class StepError(ChimeraError):
     def __init__(self, text: str, *, retry_at: float | None = None) -> None:
         super().__init__(text)
         self.retry_at = retry_at  #: Unix seconds: not before this, where the other side said so
+        self.dependency = ""  #: what failed, where it is not the hub: "agent:…"
 
 
 class Transient(StepError):

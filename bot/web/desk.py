@@ -10,6 +10,7 @@ from bot.config.choices import Verb
 from bot.domain import Actor, Phase, RepoRef, Role, Status, Task
 from bot.errors import InputError, NotPermitted, Refused
 from bot.github.app import App
+from bot.tasks.lasting import BreakerState
 from bot.tasks.pool import ExecutorPool
 from bot.tasks.queue import TaskQueue
 from bot.web.parts import HealthPart, Submission
@@ -91,7 +92,13 @@ class Desk:
 
     async def health(self) -> Sequence[HealthPart]:
         """Every part that Chimera needs, with what to do where one is not well."""
-        return [self._hub(), self._cage(), self._agents(), self._disk()]
+        return [
+            self._hub(),
+            self._cage(),
+            self._agents(),
+            self._disk(),
+            *await self._breakers(),
+        ]
 
     async def evidence(self, task: Task) -> Mapping[str, Any]:
         """The bundle of a task as it stands."""
@@ -147,6 +154,19 @@ class Desk:
             return HealthPart(name="agents", ok=False, detail=detail, fix=fix)
         names = sorted({agent.name for agent in self._tools.agents.values()})
         return HealthPart(name="agents", ok=True, detail=", ".join(names))
+
+    async def _breakers(self) -> list[HealthPart]:
+        """Every dependency that is left alone now."""
+        return [
+            HealthPart(
+                name=f"breaker {breaker.name}",
+                ok=False,
+                detail=f"{breaker.state} after {breaker.failures} failures: {breaker.reason}",
+                fix="Tasks that need it wait and go on by themselves when it answers again.",
+            )
+            for breaker in await self._tools.lasting.breakers()
+            if breaker.state is not BreakerState.CLOSED
+        ]
 
     def _disk(self) -> HealthPart:
         free_mb = shutil.disk_usage(self._data_dir).free // (1024 * 1024)

@@ -19,6 +19,7 @@ from bot.tasks.lasting import Lasting
 from bot.tasks.ledger import Ledger
 from bot.tasks.queue import TaskQueue
 from bot.workflow import setup_steps
+from bot.workflow.breakers import Breakers
 from bot.workflow.commanding import answers_key
 from bot.workflow.effects import Effects
 from bot.workflow.paint import Easel, Painter
@@ -71,6 +72,7 @@ class Contexts:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self.painter = Painter(tools.queue, self.easel_for)
+        self.breakers = Breakers(tools.lasting, tools.now)
 
     def repo(self, ref: RepoRef) -> Repo:
         github = self._tools.github
@@ -101,6 +103,8 @@ class Contexts:
             heard=self._heard,
             note=self._note,
             transcribe=self._transcriber(task),
+            admit=self.breakers.admit,
+            answered=self.breakers.succeeded,
             paint=self._paint_now,
             allowed_hosts=tools.allowed_hosts,
         )

@@ -33,6 +33,7 @@ from bot.errors import ConfigError, Deadline, InputError, LeaseLost, Parked, Ste
 from bot.log import get, mask
 from bot.tasks.ids import new_id
 from bot.tasks.queue import TaskQueue
+from bot.workflow.breakers import Breakers, dependency_of, hub_of
 from bot.workflow.flow import ChimeraWorkflow, bounds_of, follow, status_at
 from bot.workflow.phases.step import Ctx, Meter
 from bot.workflow.phases.table import PHASES
@@ -78,6 +79,7 @@ class ChimeraExecutor:
         context_for: ContextFor | None = None,
         now: Callable[[], float] = time.time,
         retries: Retries | None = None,
+        breakers: Breakers | None = None,
     ) -> None:
         self._agents = {Role(role): agent for role, agent in (agents_registry or {}).items()}
         self._repository = Path(repository)
@@ -85,6 +87,7 @@ class ChimeraExecutor:
         self._context_for = context_for
         self._now = now
         self._retries = retries or Retries()
+        self._breakers = breakers
 
     async def execute_workflow(self, task: Task) -> ChimeraWorkflow:
         """Run a task to its end, or to where only a person can go on; returns it finished.
@@ -120,6 +123,7 @@ class ChimeraExecutor:
             ctx = await self._context(task, meter)
             at_the_end.push_async_callback(ctx.workspace.remove)
             bounds = bounds_of(ctx.config)
+            await self._admit(task)
             task = await with_issue(task, ctx)
             deadline_s = ctx.config.limits.phase_minutes * 60
             result = _overdue(task, ctx, started) or await _within(
@@ -129,6 +133,9 @@ class ChimeraExecutor:
             raise
         except Exception as error:
             result = self._trouble(task, error)
+            await self._tell_breaker(task, error)
+        else:
+            await self._tell_breaker(task, None)
         after = self._after(task, result, meter, bounds)
         line = _line(task, after, result, started, self._now() - started, meter)
         _say(task, after, line)
@@ -140,6 +147,21 @@ class ChimeraExecutor:
             keep=after.status is Status.RUNNING,
             picture_in=10.0 if soon else 0.0,
         )
+
+    async def _admit(self, task: Task) -> None:
+        if self._breakers is not None and (hub := hub_of(task)):
+            await self._breakers.admit(hub)
+
+    async def _tell_breaker(self, task: Task, error: Exception | None) -> None:
+        if self._breakers is None:
+            return
+        match error:
+            case None if hub := hub_of(task):
+                await self._breakers.succeeded(hub)
+            case Parked():
+                return
+            case StepError() if name := dependency_of(task, error):
+                await self._breakers.failed(name, error)
 
     async def _context(self, task: Task, meter: Meter) -> Ctx:
         assert self._context_for is not None

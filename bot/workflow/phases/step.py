@@ -68,6 +68,8 @@ class Ctx:
     heard: Heard
     note: Note
     transcribe: Transcribe
+    admit: Callable[[str], Awaitable[None]]  #: raises Parked while this dependency is down
+    answered: Callable[[str], Awaitable[None]]  #: this dependency is well
     paint: Callable[[Task], Awaitable[None]]  #: have GitHub show this state now
     allowed_hosts: frozenset[str] = frozenset()  #: of target URLs, by the server
 
@@ -92,10 +94,10 @@ def skipped(task: Task, facts: Facts, reason: str) -> StepResult:
     )
 
 
-def again(facts: Facts, summary: str, cause: Cause, feedback: str) -> StepResult:
+def again(facts: Facts, summary: str, cause: Cause, *feedback: str) -> StepResult:
     """Another turn of the same agent, which is told why."""
     return _result(
-        replace(facts, feedback=(feedback,)),
+        replace(facts, feedback=feedback),
         Verdict(outcome=Outcome.AGAIN, summary=summary, cause=cause),
     )
 

@@ -6,10 +6,10 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from bot.agents.agent import AgentEvent, Brief, Limits, Outcome, Reply
+from bot.agents.agent import Agent, AgentEvent, Brief, Limits, Outcome, Reply
 from bot.agents.roster import ROSTER
 from bot.domain import Cause, Phase, Role, Spend, Task, WaitFor
-from bot.errors import BadOutput, Deadline, Parked, SetupFailed
+from bot.errors import BadOutput, Deadline, Parked, SetupFailed, StepError
 from bot.workflow.phases.step import Ctx
 
 R = TypeVar("R", bound=BaseModel)
@@ -64,10 +64,23 @@ async def ask(
         read_only=card.read_only,
     )
     events: list[AgentEvent] = []
-    reply = await agent.run(brief, events.append)
+    reply = await _run(agent, brief, events, ctx)
     ctx.meter.add(_spend(reply))
     await ctx.transcribe(brief.run_id, role, events, reply)
     return _output(reply, reply_type, role)
+
+
+async def _run(agent: Agent, brief: Brief, events: list[AgentEvent], ctx: Ctx) -> Reply:
+    """One run, unless the agent's provider is known to be down."""
+    name = f"agent:{agent.name}"
+    await ctx.admit(name)
+    try:
+        reply = await agent.run(brief, events.append)
+    except StepError as error:
+        error.dependency = name
+        raise
+    await ctx.answered(name)
+    return reply
 
 
 def budget_left(task: Task, ctx: Ctx) -> float:
@@ -77,7 +90,7 @@ def budget_left(task: Task, ctx: Ctx) -> float:
     if spend.cost_usd is not None and spend.cost_usd >= allowed:
         raise Parked(
             WaitFor.BUDGET,
-            f"${spend.cost_usd:.2f} of ${allowed:.2f} are spent; `/chimera budget` raises it",
+            f"${spend.cost_usd:.2f} of ${allowed:.2f} are spent",
             until=None,
         )
     if spend.input_tokens + spend.output_tokens >= limits.tokens:

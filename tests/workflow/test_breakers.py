@@ -1,0 +1,90 @@
+"""A dependency that is down is left alone; one task at a time finds out whether it is back."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.domain import WaitFor
+from bot.errors import BadOutput, Parked, Transient
+from bot.tasks.lasting import Lasting
+from bot.tasks.sqlite import SqliteStore
+from bot.workflow.breakers import FIRST_S, OPENS_AFTER, PROBE_S, Breakers
+
+NAME = "github:7"
+
+
+class World:
+    def __init__(self, store: SqliteStore) -> None:
+        self.at = 1000.0
+        self.lasting = Lasting(store, lambda: self.at)
+        self.breakers = self.restarted()
+
+    def restarted(self) -> Breakers:
+        return Breakers(self.lasting, lambda: self.at)
+
+    async def fail(self, times: int = 1) -> None:
+        for _ in range(times):
+            await self.breakers.failed(NAME, Transient("502"))
+
+    async def is_open(self) -> bool:
+        try:
+            await self.breakers.admit(NAME)
+        except Parked as parked:
+            return parked.on is WaitFor.BREAKER and (parked.retry_at or 0.0) > self.at
+        return False
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    store = await SqliteStore.open(tmp_path / "chimera.db")
+    yield World(store)
+    await store.close()
+
+
+async def test_a_few_failures_do_not_open_it(world: World) -> None:
+    await world.fail(OPENS_AFTER - 1)
+    assert not await world.is_open()
+    await world.breakers.succeeded(NAME)
+    await world.fail(OPENS_AFTER - 1)
+    assert not await world.is_open()
+
+
+async def test_failures_in_a_row_open_it_also_after_a_restart(world: World) -> None:
+    await world.fail(OPENS_AFTER)
+    assert await world.is_open()
+    world.breakers = world.restarted()
+    assert await world.is_open()
+
+
+async def test_one_probe_goes_through_and_the_others_wait_for_it(world: World) -> None:
+    await world.fail(OPENS_AFTER)
+    world.at += FIRST_S
+    assert [await world.is_open() for _ in range(3)] == [False, True, True]
+    await world.breakers.succeeded(NAME)
+    assert not await world.is_open()
+
+
+async def test_a_failed_probe_doubles_the_pause(world: World) -> None:
+    await world.fail(OPENS_AFTER)
+    world.at += FIRST_S
+    assert not await world.is_open()
+    await world.fail()
+    world.at += FIRST_S
+    assert await world.is_open()
+    world.at += FIRST_S
+    assert not await world.is_open()
+
+
+async def test_a_probe_that_never_comes_back_is_followed_by_another(world: World) -> None:
+    await world.fail(OPENS_AFTER)
+    world.at += FIRST_S
+    assert not await world.is_open()
+    world.at += PROBE_S
+    assert not await world.is_open()
+
+
+async def test_what_an_agent_answers_wrongly_says_nothing_about_its_provider(world: World) -> None:
+    for _ in range(OPENS_AFTER * 2):
+        await world.breakers.failed(NAME, BadOutput("no JSON"))
+    assert not await world.is_open()
