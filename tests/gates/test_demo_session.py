@@ -295,7 +295,7 @@ def test_an_altered_recording_differs_in_exactly_one_answer_and_says_where_it_is
     straight = json.loads(recording().read_text())
     altered = json.loads(recording(name).read_text())
     differ = [key for key, run in altered["runs"].items() if run != straight["runs"][key]]
-    assert len(differ) == 1
+    assert len([key for key in differ if "confirm" not in key]) == 1, "and the second look at it"
     assert altered["runs"].keys() == straight["runs"].keys()
     assert altered["about"] != straight["about"]
 

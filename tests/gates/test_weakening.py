@@ -249,6 +249,15 @@ def test_script_tests_are_asked_the_same() -> None:
     assert "holds no test" in str(is_a_real_test("a.spec.ts", "expect(1).toBe(2)"))
 
 
+def test_only_what_a_change_brings_is_judged() -> None:
+    old = "@pytest.mark.skipif(WINDOWS, reason='no')\ndef test_a():\n    assert f(1) == 1\n"
+    skipped = "\n@pytest.mark.skip\ndef test_b():\n    assert f(2) == 2\n"
+    new = "# a line above\n" + old + "\ndef test_b():\n    assert f(2) == 2\n"
+    assert is_a_real_test("tests/test_a.py", new, old) is None
+    assert "test_a.py:3: test_a" in str(is_a_real_test("tests/test_a.py", new))
+    assert "test_b" in str(is_a_real_test("tests/test_a.py", old + skipped, old))
+
+
 def test_whether_tests_reach_the_application_is_read_from_their_files() -> None:
     assert reaches_the_app(["import x", "os.environ['E2E_BASE_URL']"])
     assert not reaches_the_app(["import x"])

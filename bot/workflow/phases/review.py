@@ -39,6 +39,8 @@ async def review(task: Task, ctx: Ctx) -> StepResult:
         await ctx.workspace.lay("agent", facts.head_sha),
         {"request": task.feature, "diff": diff.patch, "evidence": _evidence(facts)},
     )
+    if said.comments:
+        said = await _confirmed(task, ctx, said, diff.patch)
     verdict = checked_review(said, shown_lines(diff.patch))
     facts = _with_findings(facts, verdict.summary, [*_shown(findings), *_findings(verdict)])
     task = replace(task, facts=facts)
@@ -108,6 +110,26 @@ async def _ready(task: Task, ctx: Ctx, repo: Repo) -> None:
 
     if ctx.config.pull.draft:
         await ctx.effects.ensure(EffectKind.PULL_READY, str(task.facts.pull), {}, call)
+
+
+async def _confirmed(task: Task, ctx: Ctx, first: Review, patch: str) -> Review:
+    """The remarks that stand after a second look whose task is to prove them wrong."""
+    remarks = "\n".join(
+        f"{c.path}:{c.line} ({c.side}) [{c.severity}] {c.body}" for c in first.comments
+    )
+    second = await ask(
+        task,
+        ctx,
+        Role.GUARDIAN,
+        Review,
+        await ctx.workspace.lay("agent", task.facts.head_sha),
+        {"remarks": remarks, "diff": patch},
+        run=f"confirm-{task.cursor.round}",
+        asking="confirm",
+    )
+    places = {(c.path, c.line) for c in first.comments}
+    stand = [c for c in second.comments if (c.path, c.line) in places]
+    return second.model_copy(update={"comments": stand, "summary": first.summary})
 
 
 def _evidence(facts: Facts) -> str:

@@ -28,11 +28,12 @@ async def ask(
     *,
     protect: Sequence[str] = (),
     run: str = "",
+    asking: str = "task",
 ) -> R:
     """One run of the role's agent on a checkout.
 
     `words` are the template's variables besides those of every role; `run` tells apart runs of a
-    role within one round. Raises Parked where the budget is used up, BadOutput where no readable
+    role within one round; `asking` names another task of the role than the usual one. Raises Parked where the budget is used up, BadOutput where no readable
     reply came, Deadline where it took too long, SetupFailed where no agent is configured.
     """
     agent = ctx.agents.get(role)
@@ -43,7 +44,11 @@ async def ask(
         )
     left = budget_left(task, ctx)
     card = ROSTER[role]
-    said = ctx.prompts.words(role, {**await _of_every_role(task, ctx), **words})
+    known = {**await _of_every_role(task, ctx), **words}
+    named = ctx.prompts.variables(role, task=asking)
+    said = ctx.prompts.words(
+        role, {name: known[name] for name in known if name in named}, task=asking
+    )
     limits = ctx.config.limits
     brief = Brief(
         run_id=f"{task.id}/{task.phase}/{run or _ordinal(task)}",
