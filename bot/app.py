@@ -94,19 +94,19 @@ async def create_app(
     open already, with the same clock. Raises ConfigError, CageMissing and StoreError.
     """
     async with contextlib.AsyncExitStack() as stack:
-        opened = opened or await stack.enter_async_context(open_store(settings, now))
-        store = opened.store
+        if opened is None:
+            opened = await stack.enter_async_context(open_store(settings, now))
         github = await asyncio.to_thread(github_of, settings, transport, now)
         if github is not None:
             await stack.enter_async_context(github)
         probe = await stack.enter_async_context(
             httpx.AsyncClient(timeout=PROBE_S, follow_redirects=False, trust_env=False)
         )
-        lasting = Lasting(store, now)
+        lasting = Lasting(opened.store, now)
         tools = await _tools(
             settings, opened, lasting, github, probe, agents=agents, cage=cage, now=now
         )
-        yield _house(settings, store, tools, now)
+        yield _house(settings, opened.store, tools, now)
 
 
 def github_of(
@@ -181,6 +181,7 @@ async def _tools(
         github=github,
         links=Links(hub=settings.hub_url, task_page=settings.public_url),
         allowed_hosts=frozenset(settings.allowed_hosts),
+        daily_usd=settings.daily_cost_usd,
         quiet_s=settings.quiet_s,
         settle_s=settings.settle_s,
     )

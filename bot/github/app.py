@@ -9,7 +9,7 @@ from bot.github.calls import object_in
 from bot.github.client import GitHub
 from bot.github.fields import Fields
 from bot.github.readers import repo_from
-from bot.github.types import AppInfo, HookConfig, HookDelivery, Installation
+from bot.github.types import Allowance, AppInfo, HookConfig, HookDelivery, Installation
 from bot.log import mask
 
 
@@ -48,6 +48,19 @@ class App:
             for one in Fields(page.json()).items("repositories")
         ]
         return [repo for repo in found if repo is not None]
+
+    async def allowance(self, installation_id: int) -> Allowance:
+        """What an installation may still ask this hour; to ask this costs nothing.
+
+        https://docs.github.com/en/rest/rate-limit/rate-limit
+        """
+        given = object_in(await self.github.get("/rate_limit", installation_id=installation_id))
+        core = given["resources"]["core"]
+        return Allowance(
+            limit=core.number("limit"),
+            remaining=core.number("remaining"),
+            resets_at=core.number("reset"),
+        )
 
     async def deliveries(self, *, limit: int = 1_000) -> list[HookDelivery]:
         """The delivery log, newest first; it reaches back three days."""

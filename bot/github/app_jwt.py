@@ -1,15 +1,13 @@
 """The App's own credential: a short JWT signed with its private key.
 
+By the clock that we are given, and refused at the door when the key cannot be one; githubkit's
+strategy does neither, and shares its tokens between all Apps of a process that have one number.
 https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app
 """
 
-import base64
-import json
-
+import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from bot.errors import ConfigError
@@ -32,9 +30,7 @@ class AppKey:
             "exp": int(now) + LIFE_S,
             "iss": str(self.app_id),
         }
-        signed = f"{_encoded({'alg': 'RS256', 'typ': 'JWT'})}.{_encoded(claims)}"
-        signature = self._key.sign(signed.encode(), PKCS1v15(), SHA256())
-        return f"{signed}.{_base64(signature)}"
+        return jwt.encode(claims, self._key, algorithm="RS256")
 
 
 def _load(pem: str) -> RSAPrivateKey:
@@ -48,11 +44,3 @@ def _load(pem: str) -> RSAPrivateKey:
     if not isinstance(key, RSAPrivateKey):
         raise ConfigError("the App's private key is not an RSA key, as GitHub makes them")
     return key
-
-
-def _encoded(value: dict[str, object]) -> str:
-    return _base64(json.dumps(value, separators=(",", ":")).encode())
-
-
-def _base64(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

@@ -8,8 +8,9 @@ from bot.domain import RepoRef
 from bot.errors import Refused
 from bot.github import names
 from bot.github.answers import Answer
-from bot.github.client import GitHub, Params
+from bot.github.client import GitHub
 from bot.github.fields import Fields
+from bot.github.kit import Params
 from bot.github.types import Made
 
 

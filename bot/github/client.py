@@ -1,9 +1,9 @@
-"""The one connection to GitHub: credentials, deadlines, limits, and which call may be repeated.
+"""The one way to GitHub: credentials, deadlines, limits, and which call may be repeated.
 
-Written on httpx alone. githubkit was tried first: its retry, timeout, limit, redirect and token
-handling would all have to be switched off or replaced here, its client lives in a context variable
-(a task started elsewhere opens, and then closes, a connection pool of its own), and what remains
-costs 14 MB and half a second of start-up.
+`kit` exchanges bytes; here is decided what an exchange means and whether there is another. The
+tokens are ours as well (`tokens`, `app_jwt`), because githubkit's strategies mint one for each of
+ten calls that start together, do not renew one that GitHub refuses, and sign by a clock that
+cannot be given.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+import anyio
 import httpx
 
 from bot.errors import AuthFailed, RateLimited, Refused, Transient, Uncertain
@@ -21,20 +22,13 @@ from bot.github.answers import SAFE_METHODS, Answer, error_in, graphql_error, lo
 from bot.github.app_jwt import AppKey
 from bot.github.fields import Fields
 from bot.github.governor import Governor
+from bot.github.kit import GITHUB, WHOLE_S, Kit, Params, Request
 from bot.github.memory import Memory
 from bot.github.tokens import Tokens
 from bot.log import get, mask
 
-API_VERSION = "2022-11-28"  #: the one that every supported GitHub Enterprise Server knows
-GITHUB = "https://api.github.com"
-CONNECT_S = 5.0
-WHOLE_S = 15.0  #: GitHub itself gives up after 10 s
 MAX_REPEATS = 2  #: of a read; a write is never repeated here
-MAX_ANSWER = 32 * 1024 * 1024  #: bytes
 MAX_PAGES = 50  #: of 100 items
-MAX_REDIRECTS = 3  #: of a read: a renamed repository, a log on another host
-
-Params = Mapping[str, str | int]
 
 log = get("github")
 
@@ -42,7 +36,8 @@ log = get("github")
 class GitHub:
     """Speaks with one GitHub (github.com, an Enterprise Server, a local hub) as one App.
 
-    Use as an async context manager, once for the life of the process. `api_url` is the REST base;
+    Use as an async context manager, once for the life of the process, and make it in a thread: to
+    read the trusted certificates takes 45 ms. `api_url` is the REST base;
     the places of GraphQL, of pages and of git follow from it. `transport` replaces the network.
     `write_spacing_s` lies between two writes of an installation, `backoff_s` before a read that is
     repeated, and `whole_s` bounds one call.
@@ -70,19 +65,15 @@ class GitHub:
         self._governors: dict[int, Governor] = {}
         self._key = AppKey(app_id, private_key)
         self._tokens = Tokens(mint=self._mint, now=now)
-        self._http = httpx.AsyncClient(
-            transport=transport,
-            timeout=httpx.Timeout(whole_s, connect=CONNECT_S, pool=CONNECT_S),
-            limits=httpx.Limits(max_connections=50, max_keepalive_connections=20),
-            max_redirects=MAX_REDIRECTS,
-            headers={
-                "accept": "application/vnd.github+json",
-                "x-github-api-version": API_VERSION,
-                "user-agent": "chimera-bot",
-            },
+        # Two pools, for githubkit knows one answer to redirects: a redirected write is not sent on.
+        self._reads, self._writes = (
+            Kit(api_url=self.api_url, transport=transport, whole_s=whole_s, follow_redirects=follow)
+            for follow in (True, False)
         )
 
     async def __aenter__(self) -> Self:
+        # The first connection loads anyio's backend, which would hold our event loop for 50 ms.
+        await asyncio.to_thread(anyio.run, anyio.sleep, 0)
         return self
 
     async def __aexit__(
@@ -91,7 +82,8 @@ class GitHub:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._http.aclose()
+        await self._reads.aclose()
+        await self._writes.aclose()
 
     @property
     def graphql_url(self) -> str:
@@ -141,12 +133,11 @@ class GitHub:
         Returns a 2xx answer. Raises RateLimited, AuthFailed, Refused and Conflict where GitHub
         said no; Transient where nothing was changed; Uncertain where a write may have happened.
         """
-        url = f"{self.api_url}{path}"
-        request = self._http.build_request(method, url, params=params, json=body)
+        request = Request(method=method, path=path, params=params, body=body)
         if method in SAFE_METHODS:
             self._governor(installation_id).check()
-            return await self._repeated(request, path, installation_id)
-        return await self._write(request, path, installation_id, creates=method == "POST")
+            return await self._repeated(request, installation_id)
+        return await self._write(request, installation_id, creates=method == "POST")
 
     async def graphql(
         self, query: str, variables: Mapping[str, Any], *, installation_id: int
@@ -156,10 +147,10 @@ class GitHub:
         Raises as `call` does; the errors of GraphQL come with status 200.
         """
         body = {"query": query, "variables": dict(variables)}
-        request = self._http.build_request("POST", self.graphql_url, json=body)
+        request = Request(method="POST", path="/graphql", url=self.graphql_url, body=body)
         mutation = query.lstrip().startswith("mutation")
         try:
-            answer = await self._write(request, "/graphql", installation_id, creates=mutation)
+            answer = await self._write(request, installation_id, creates=mutation)
             found = Fields(answer.json())
             if error := graphql_error(answer, found, now=self.now()):
                 raise error
@@ -169,36 +160,34 @@ class GitHub:
             raise Transient(str(error), retry_at=error.retry_at) from error
         return found["data"]
 
-    async def _write(
-        self, request: httpx.Request, path: str, installation_id: int, *, creates: bool
-    ) -> Answer:
+    async def _write(self, request: Request, installation_id: int, *, creates: bool) -> Answer:
         await self._credential(installation_id)  # made before our turn, not during it
         async with self._governor(installation_id).write(creates=creates):
-            return await self._once(request, path, installation_id)
+            return await self._once(request, installation_id)
 
-    async def _repeated(self, request: httpx.Request, path: str, installation_id: int) -> Answer:
+    async def _repeated(self, request: Request, installation_id: int) -> Answer:
         """A read, again after a passing failure, with growing pauses; MAX_REPEATS times at most."""
         for repeat in range(MAX_REPEATS):
             try:
-                return await self._once(request, path, installation_id)
+                return await self._once(request, installation_id)
             except Transient as error:
                 if error.retry_at is not None:
                     raise
-                log.info("read repeated", path=path, error=str(error))
+                log.info("read repeated", path=request.path, error=str(error))
                 jitter = random.uniform(0.75, 1.25)  # noqa: S311
                 await asyncio.sleep(self._backoff_s * 4**repeat * jitter)
-        return await self._once(request, path, installation_id)
+        return await self._once(request, installation_id)
 
-    async def _once(self, request: httpx.Request, path: str, installation_id: int) -> Answer:
+    async def _once(self, request: Request, installation_id: int) -> Answer:
         """One call; a 401 (nothing was done) renews the token and calls a second time."""
         token = await self._credential(installation_id)
         try:
-            return self._judged(await self._send(request, path, token), installation_id)
+            return self._judged(await self._send(request, token), installation_id)
         except AuthFailed:
             if not installation_id:
                 raise
         renewed = await self._tokens.renew(installation_id, instead_of=token)
-        return self._judged(await self._send(request, path, renewed), installation_id)
+        return self._judged(await self._send(request, renewed), installation_id)
 
     async def _credential(self, installation_id: int) -> str:
         if installation_id:
@@ -209,9 +198,9 @@ class GitHub:
         """A new installation token and when it ends. A lost answer leaves nothing behind."""
         path = f"/app/installations/{installation_id}/access_tokens"
         self._governor(0).check()
-        request = self._http.build_request("POST", f"{self.api_url}{path}")
+        request = Request(method="POST", path=path)
         try:
-            given = Fields((await self._repeated(request, path, 0)).json())
+            given = Fields((await self._repeated(request, 0)).json())
         except Refused as error:
             text = f"the App has no access to installation {installation_id}: {error}"
             raise AuthFailed(text) from error
@@ -235,40 +224,20 @@ class GitHub:
         log.info("call refused", path=answer.path, status=answer.status, error=str(error))
         raise error
 
-    async def _send(self, request: httpx.Request, path: str, token: str) -> Answer:
+    async def _send(self, request: Request, token: str) -> Answer:
         """One exchange within `whole_s`, whatever trickles."""
-        request.headers["authorization"] = f"Bearer {token}"
+        kit = self._reads if request.method in SAFE_METHODS else self._writes
         started = time.monotonic()
         try:
             async with asyncio.timeout(self._whole_s):
-                answer = await self._exchange(request, path)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            text = f"{request.method} {path}: no connection ({type(error).__name__})"
-            raise Transient(text) from error
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
-            raise lost(request.method, path, f"{type(error).__name__} {error}") from error
+                answer = await kit.exchange(request, token=token)
+        except TimeoutError as error:
+            raise lost(request.method, request.path, f"TimeoutError {error}") from error
         ms = round((time.monotonic() - started) * 1000)
-        log.debug("GitHub called", method=request.method, path=path, status=answer.status, ms=ms)
-        return answer
-
-    async def _exchange(self, request: httpx.Request, path: str) -> Answer:
-        follow = request.method in SAFE_METHODS
-        response = await self._http.send(request, stream=True, follow_redirects=follow)
-        try:
-            body = bytearray()
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > MAX_ANSWER:
-                    raise lost(request.method, path, f"the answer exceeds {MAX_ANSWER} bytes")
-        finally:
-            await response.aclose()
-        return Answer(
-            method=request.method,
-            path=path,
-            status=response.status_code,
-            headers={name.lower(): value for name, value in response.headers.items()},
-            body=bytes(body),
+        log.debug(
+            "GitHub called", method=request.method, path=request.path, status=answer.status, ms=ms
         )
+        return answer
 
     def _governor(self, installation_id: int) -> Governor:
         if installation_id not in self._governors:

@@ -8,7 +8,8 @@ from bot.github.git_process import Finished
 
 MAX_LINES = 6  #: of standard error that are quoted
 
-_MOVED = ("stale info", "non-fast-forward", "fetch first", "cannot lock ref", "redirect")
+_MOVED = ("stale info", "non-fast-forward", "fetch first", "cannot lock ref")
+_RENAMED = ("redirect", *(f"returned error: {status}" for status in (301, 302, 307, 308)))
 _NO_CREDENTIAL = ("authentication failed", "could not read username", "returned error: 401")
 _GONE = (
     "returned error: 404",
@@ -33,6 +34,8 @@ def network_error(verb: str, done: Finished, *, wrote: bool) -> StepError:
     text = _quoted(verb, done)
     if _has(said, _MOVED):
         return Conflict(text)
+    if _has(said, _RENAMED):  # met by the first question, before anything is sent
+        return Conflict(f"{text}: the repository was renamed or moved; nothing was written")
     if "[remote rejected]" in said or "returned error: 403" in said:
         return Refused(text, status=403, body=done.error)
     if _has(said, _NO_CREDENTIAL):

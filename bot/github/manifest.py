@@ -4,14 +4,16 @@ Called before there is an App, so without a credential; the code is good once, f
 https://docs.github.com/en/apps/sharing-github-apps/registering-a-github-app-from-a-manifest
 """
 
+import asyncio
+import contextlib
 import re
 
 import httpx
 
-from bot.errors import Transient
+from bot.errors import Transient, Uncertain
 from bot.github.answers import Answer, error_in
 from bot.github.calls import object_in
-from bot.github.client import API_VERSION, CONNECT_S, GITHUB, WHOLE_S
+from bot.github.kit import GITHUB, WHOLE_S, Kit, Request
 from bot.github.names import BadName
 from bot.github.types import NewApp
 from bot.log import mask
@@ -29,29 +31,27 @@ async def convert(
     """The new App with its secrets, which the masker learns. Raises Refused for a stale code."""
     if _CODE.fullmatch(code) is None:
         raise BadName("the code of the manifest flow is malformed")
-    answer = await _post(f"{api_url.rstrip('/')}/app-manifests/{code}/conversions", transport)
+    answer = await _post(code, api_url, transport)
     error = error_in(answer, now=now)
     if error is not None:
         raise error
     return _new_app(answer)
 
 
-async def _post(url: str, transport: httpx.AsyncBaseTransport | None) -> Answer:
-    path = "/app-manifests/…/conversions"  # the code is as good as the secrets
-    headers = {"accept": "application/vnd.github+json", "x-github-api-version": API_VERSION}
-    timeout = httpx.Timeout(WHOLE_S, connect=CONNECT_S)
-    try:
-        async with httpx.AsyncClient(transport=transport, timeout=timeout) as http:
-            response = await http.post(url, headers=headers)
-    except httpx.HTTPError as error:
-        raise Transient(f"POST {path}: {type(error).__name__}") from error
-    return Answer(
+async def _post(code: str, api_url: str, transport: httpx.AsyncBaseTransport | None) -> Answer:
+    kit = Kit(api_url=api_url, transport=transport, follow_redirects=False)
+    request = Request(
         method="POST",
-        path=path,
-        status=response.status_code,
-        headers={name.lower(): value for name, value in response.headers.items()},
-        body=response.content,
+        path="/app-manifests/…/conversions",  # the code is as good as the secrets
+        url=f"/app-manifests/{code}/conversions",
     )
+    try:
+        async with contextlib.aclosing(kit), asyncio.timeout(WHOLE_S):
+            return await kit.exchange(request)
+    except Uncertain as error:  # the code is used up or it is not: another try will tell
+        raise Transient(str(error)) from error
+    except TimeoutError as error:
+        raise Transient(f"POST {request.path}: no answer within {WHOLE_S:.0f} s") from error
 
 
 def _new_app(answer: Answer) -> NewApp:

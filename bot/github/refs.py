@@ -46,6 +46,11 @@ class RefCalls(RepoCalls):
             return None
         return given["object"].text("sha") or None
 
+    async def create_branch(self, branch: str, sha: str) -> None:
+        """Raises Refused with 422 where there is one of that name."""
+        body = {"ref": f"refs/heads/{names.ref(branch)}", "sha": names.sha(sha)}
+        await self._send("POST", "/git/refs", body)
+
     async def delete_branch(self, branch: str) -> None:
         """Fine where it is gone (422 "Reference does not exist")."""
         try:
@@ -73,6 +78,18 @@ class RefCalls(RepoCalls):
             return None
         is_whole = given.text("encoding") == "base64" and given.number("size") <= limit
         return _decoded(given) if given.text("type") == "file" and is_whole else None
+
+    async def add_file(self, path: str, content: bytes, *, branch: str, message: str) -> None:
+        """A new file, by a commit of its own. Raises Refused with 422 where one is there.
+
+        https://docs.github.com/en/rest/repos/contents#create-or-update-file-contents
+        """
+        body = {
+            "message": message,
+            "content": base64.b64encode(content).decode(),
+            "branch": names.ref(branch),
+        }
+        await self._send("PUT", f"/contents/{quote(names.path(path))}", body)
 
     async def rules(self, branch: str) -> Rules | None:
         """What rulesets ask of a branch; None where this GitHub or plan does not say."""

@@ -289,6 +289,15 @@ class Installation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """The requests of one installation in the present hour."""
+
+    limit: int
+    remaining: int
+    resets_at: int  #: Unix seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HookDelivery:
     id: int  #: of this attempt, for redelivery
     guid: str  #: shared by all attempts

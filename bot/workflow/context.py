@@ -24,6 +24,7 @@ from bot.workflow.commanding import answers_key
 from bot.workflow.effects import Effects
 from bot.workflow.paint import Easel, Painter
 from bot.workflow.phases.step import AgentsRegistry, Ctx, Meter, Probe
+from bot.workflow.purse import Purse
 from bot.workflow.repoconfig import Configs
 from bot.workflow.report.view import Eta, Links, View
 from bot.workflow.tidying import folder_name
@@ -62,6 +63,7 @@ class Tools:
     github: GitHub | None = None  #: None: local runs only
     links: Links = field(default_factory=Links)
     allowed_hosts: frozenset[str] = frozenset()
+    daily_usd: float | None = None  #: for models, all tasks together
     quiet_s: float = 60.0
     settle_s: float = 10.0
 
@@ -103,6 +105,7 @@ class Contexts:
             heard=self._heard,
             note=self._note,
             transcribe=self._transcriber(task),
+            purse=Purse(lasting=tools.lasting, now=tools.now, daily_usd=tools.daily_usd),
             admit=self.breakers.admit,
             answered=self.breakers.succeeded,
             paint=self._paint_now,

@@ -81,7 +81,7 @@ class ChimeraExecutor:
         retries: Retries | None = None,
         breakers: Breakers | None = None,
     ) -> None:
-        self._agents = {Role(role): agent for role, agent in (agents_registry or {}).items()}
+        self._agents = {_role(role): agent for role, agent in (agents_registry or {}).items()}
         self._repository = Path(repository)
         self._queue = queue
         self._context_for = context_for
@@ -285,6 +285,15 @@ def create_chimera_task(
         created_at=now(),
         run_at=now(),
     )
+
+
+def _role(name: Role | str) -> Role:
+    """Raises InputError for a name that is no role."""
+    try:
+        return Role(name)
+    except ValueError:
+        known = ", ".join(Role)
+        raise InputError(f"agents_registry: no role {name!r}; there are {known}") from None
 
 
 def _overdue(task: Task, ctx: Ctx, now: float) -> StepResult | None:

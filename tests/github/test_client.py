@@ -20,7 +20,8 @@ from bot.errors import (
     Transient,
     Uncertain,
 )
-from bot.github.client import CONNECT_S, WHOLE_S, GitHub
+from bot.github.client import GitHub
+from bot.github.kit import CONNECT_S, WHOLE_S
 from bot.github.names import BadName
 from bot.github.repo import Repo
 from bot.log import mask

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -29,24 +29,18 @@ class Remote:
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError):
             self.requests.append((await reader.readuntil(b"\r\n\r\n")).decode())
-            self.command_lines += [
-                path.read_bytes().decode("utf-8", "replace") for path in command_lines()
-            ]
+            self.command_lines += command_lines()
             head = f"HTTP/1.1 {self.status}\r\n{self.headers}content-length: 0\r\n"
             writer.write(f"{head}connection: close\r\n\r\n".encode())
             await writer.drain()
         writer.close()
 
 
-def command_lines() -> list[Path]:
-    """Of every process that is alive on this machine."""
-    return [path for path in Path("/proc").glob("[0-9]*/cmdline") if is_readable(path)]
-
-
-def is_readable(path: Path) -> bool:
-    with contextlib.suppress(OSError):
-        return bool(path.read_bytes())
-    return False
+def command_lines() -> Iterator[str]:
+    """Of every process that is alive on this machine; some end while we look."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            yield path.read_bytes().decode("utf-8", "replace")
 
 
 def everything_in(folder: Path) -> bytes:
@@ -102,13 +96,31 @@ async def test_what_the_remote_answers_is_told_apart(
             await Git(tmp_path).ls_remote(remote.url, "main", TOKEN)
 
 
-async def test_a_redirect_is_not_followed_with_the_token(tmp_path: Path) -> None:
+@pytest.mark.parametrize("status", ["301 Moved Permanently", "302 Found", "307 No", "308 No"])
+@pytest.mark.parametrize("verb", ["fetch", "ls-remote", "push"])
+async def test_a_renamed_repository_is_a_conflict_and_gets_no_token(
+    tmp_path: Path, status: str, verb: str
+) -> None:
+    git = Git(tmp_path)
     async with serving(Remote("200 OK")) as elsewhere:
         location = f"location: {elsewhere.url}/info/refs?service=git-upload-pack\r\n"
-        async with serving(Remote("301 Moved Permanently", location)) as remote:
-            with pytest.raises((Conflict, Transient, Refused)):
-                await Git(tmp_path).ls_remote(remote.url, "main", TOKEN)
+        async with serving(Remote(status, location)) as remote:
+            with pytest.raises(Conflict, match="renamed or moved; nothing was written"):
+                await git.mirror(remote.url, "acme-shop", TOKEN)
+            mirror = git.mirror_path("acme-shop")
+            with pytest.raises(Conflict, match="renamed or moved; nothing was written"):
+                await speak(git, verb, mirror, remote.url)
     assert elsewhere.requests == []
+
+
+async def speak(git: Git, verb: str, mirror: Path, url: str) -> None:
+    match verb:
+        case "fetch":
+            await git.fetch(mirror, url, ["main"], TOKEN)
+        case "push":
+            await git.push(mirror, url, "main", "a" * 40, expected=None, token=TOKEN)
+        case "ls-remote":
+            await git.ls_remote(url, "main", TOKEN)
 
 
 async def test_nobody_there_is_transient_for_a_fetch_and_for_a_push(tmp_path: Path) -> None:
@@ -177,11 +189,5 @@ async def silence() -> AsyncIterator[tuple[str, asyncio.Event]]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/x.git", arrived
 
 
-def processes_with(text: str) -> list[Path]:
-    return [path for path in command_lines() if text.encode() in read(path)]
-
-
-def read(path: Path) -> bytes:
-    with contextlib.suppress(OSError):
-        return path.read_bytes()
-    return b""
+def processes_with(text: str) -> list[str]:
+    return [line for line in command_lines() if text in line]

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from bot.domain import Actor, RepoRef
-from bot.errors import Conflict, Refused
+from bot.errors import Conflict, Refused, Transient
 from bot.github.app import App
 from bot.github.manifest import convert
 from bot.github.repo import Repo
@@ -101,6 +101,8 @@ CALLS: dict[str, Call] = {
     "environments": lambda r: r.environments(),
     "info": lambda r: r.info(),
     "branch_sha": lambda r: r.branch_sha(BRANCH),
+    "create_branch": lambda r: r.create_branch(BRANCH, SHA),
+    "add_file": lambda r: r.add_file("docs/a b.md", b"x", branch=BRANCH, message="m"),
     "delete_branch": lambda r: r.delete_branch(BRANCH),
     "tree_of": lambda r: r.tree_of(SHA),
     "file": lambda r: r.file(".github/chimera.yml", ref="main", limit=100),
@@ -112,6 +114,7 @@ APP_CALLS: dict[str, Callable[[App], Awaitable[Any]]] = {
     "installations": lambda a: a.installations(),
     "installation_of": lambda a: a.installation_of(REPO),
     "repositories": lambda a: a.repositories(5),
+    "allowance": lambda a: a.allowance(5),
     "deliveries": lambda a: a.deliveries(),
     "redeliver": lambda a: a.redeliver(12),
     "hook": lambda a: a.hook(),
@@ -336,3 +339,9 @@ async def test_the_manifest_flow_gives_an_app_once() -> None:
     stale = Wire(httpx.Response(404, json={"message": "Not Found"}))
     with pytest.raises(Refused):
         await convert("abc123", now=0.0, api_url=API, transport=stale)
+
+
+async def test_a_conversion_without_an_answer_does_not_tell_its_code() -> None:
+    with pytest.raises(Transient) as caught:
+        await convert("abc123", now=0.0, api_url=API, transport=Wire(httpx.ReadTimeout("slow")))
+    assert "abc123" not in str(caught.value)

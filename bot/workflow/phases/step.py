@@ -27,6 +27,7 @@ from bot.errors import SetupFailed
 from bot.github.repo import Repo
 from bot.workflow.effects import Effects
 from bot.workflow.gates import GateRules
+from bot.workflow.purse import Purse
 from bot.workflow.report.view import Links, View
 from bot.workflow.trial import Bench
 from bot.workflow.workspace import Workspace
@@ -68,6 +69,7 @@ class Ctx:
     heard: Heard
     note: Note
     transcribe: Transcribe
+    purse: Purse
     admit: Callable[[str], Awaitable[None]]  #: raises Parked while this dependency is down
     answered: Callable[[str], Awaitable[None]]  #: this dependency is well
     paint: Callable[[Task], Awaitable[None]]  #: have GitHub show this state now

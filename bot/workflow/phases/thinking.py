@@ -33,8 +33,9 @@ async def ask(
     """One run of the role's agent on a checkout.
 
     `words` are the template's variables besides those of every role; `run` tells apart runs of a
-    role within one round; `asking` names another task of the role than the usual one. Raises Parked where the budget is used up, BadOutput where no readable
-    reply came, Deadline where it took too long, SetupFailed where no agent is configured.
+    role within one round; `asking` names another task of the role than the usual one. Raises
+    Parked where the budget is used up, BadOutput where no readable reply came, Deadline where it
+    took too long, SetupFailed where no agent is configured.
     """
     agent = ctx.agents.get(role)
     if agent is None:
@@ -42,6 +43,7 @@ async def ask(
             f"No agent is configured for {role}: set CHIMERA_MODEL and its key, or `agents` in "
             "the settings; `chimera doctor` shows what is missing"
         )
+    await ctx.purse.check()
     left = budget_left(task, ctx)
     card = ROSTER[role]
     known = {**await _of_every_role(task, ctx), **words}
@@ -71,6 +73,7 @@ async def ask(
     events: list[AgentEvent] = []
     reply = await _run(agent, brief, events, ctx)
     ctx.meter.add(_spend(reply))
+    await ctx.purse.paid(reply.usage.cost_usd)
     await ctx.transcribe(brief.run_id, role, events, reply)
     return _output(reply, reply_type, role)
 
