@@ -1,12 +1,14 @@
 """Plain web pages: what a person would see on GitHub, with every text escaped."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markdown_it import MarkdownIt
-from markupsafe import Markup
+from markdown_it.token import Token
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
@@ -19,6 +21,8 @@ from bot.localhub.world import World
 #: No script runs on these pages, whatever a text says.
 CSP = "default-src 'none'; style-src 'unsafe-inline'; form-action *; base-uri 'none'"
 DIFF_LIMIT = 400_000
+#: Bare tags that GitHub shows as what they are; with an attribute they stay text here.
+_SHOWN_TAG = re.compile(r"&lt;(/?(?:details|summary|sub|sup|kbd|br))&gt;")
 
 
 class Pages:
@@ -26,7 +30,9 @@ class Pages:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self._markdown = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable("table")
+        self._markdown = MarkdownIt("commonmark", {"html": True, "linkify": False}).enable("table")
+        for kind in ("html_block", "html_inline"):
+            self._markdown.add_render_rule(kind, _html)
         self._templates = Environment(
             loader=FileSystemLoader(Path(__file__).parent / "templates"),
             autoescape=select_autoescape(default=True),
@@ -47,9 +53,9 @@ class Pages:
         return PlainTextResponse(text, status)
 
     def _rendered(self, text: str | None) -> Markup:
-        """Markdown as HTML; HTML inside it stays text, comments are not shown."""
+        """Markdown as HTML; HTML inside it stays text, a few bare tags and comments apart."""
         visible = _without_comments(text or "")
-        return Markup(self._markdown.render(visible))  # noqa: S704 - markdown-it escapes (html off)
+        return Markup(self._markdown.render(visible))  # noqa: S704 - `_html` escapes what is HTML
 
     async def home(self, request: Request) -> Response:
         return self.show("home.html", repositories=list(self.world.repositories.values()))
@@ -111,6 +117,11 @@ class Pages:
     def _repo(self, request: Request) -> Repository:
         """The repository of the path; private ones are shown too, for the hub is on loopback."""
         return self.world.repository(request.path_params["owner"], request.path_params["repo"])
+
+
+def _html(_renderer: Any, tokens: Sequence[Token], at: int, *_: Any) -> str:
+    """HTML in a text: escaped, but for the tags that fold and shrink."""
+    return _SHOWN_TAG.sub(r"<\1>", str(escape(tokens[at].content)))
 
 
 def _without_comments(text: str) -> str:

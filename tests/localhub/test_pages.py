@@ -67,6 +67,19 @@ async def test_pages_show_the_conversation_and_escape_it(shop: Shop) -> None:
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
 
 
+async def test_a_page_folds_what_github_folds_and_escapes_all_other_html(shop: Shop) -> None:
+    folded = "<details><summary>Timeline</summary>\n\n**late**\n\n</details>\n\n<sub>task 1</sub>"
+    hostile = "<details open onclick=x>\n\n<b onclick=x>b</b> `<sub>`"
+    await shop.writer.open_issue(shop.repo, "One", f"{folded}\n\n{hostile}")
+    page = (await shop.client.get(f"{shop.hub.base_url}/acme/shop/issues/1")).text
+    assert "<details><summary>Timeline</summary>" in page
+    assert "<strong>late</strong>" in page
+    assert "<sub>task 1</sub>" in page
+    assert "&lt;details open onclick=x&gt;" in page
+    assert "&lt;b onclick=x&gt;" in page
+    assert "<code>&lt;sub&gt;</code>" in page
+
+
 async def test_a_pull_requests_page_shows_checks_reviews_and_diff(shop: Shop) -> None:
     pull = await shop.pull()
     button = {"label": "Approve deploy", "description": "d", "identifier": "approve"}

@@ -1,0 +1,84 @@
+"""The evidence that a local run leaves on its branch can be checked by anybody with a clone."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bot.agents.command import CommandAgent
+from bot.domain import Role, Status
+from bot.workflow.local_run import LocalRun, run_local
+from bot.workflow.verifying import read_bundle, verify
+
+CONFIG = b"""
+version: 1
+e2e: {test: "python -m pytest -q -p no:cacheprovider {path}"}
+checks: {test: "python -m pytest -q -p no:cacheprovider tests/test_old.py"}
+"""
+FILES = {
+    "greet.py": "def greet(name):\n    return 'hello ' + name\n",
+    "conftest.py": "",
+    "tests/test_old.py": "import greet\n\n\ndef test_it_greets():\n"
+    "    assert greet.greet('ada') == 'hello ada'\n",
+}
+AGENT = r"""
+case "$CHIMERA_ROLE" in
+e2e-tester)
+  mkdir -p tests/e2e
+  printf 'import greet\n\n\ndef test_farewell():\n' > tests/e2e/test_farewell.py
+  printf '    assert greet.farewell("ada") == "bye ada"\n' >> tests/e2e/test_farewell.py ;;
+coder)
+  printf '\n\ndef farewell(name):\n    return "bye " + name\n' >> greet.py ;;
+guardian)
+  printf '{"decision": "approve", "summary": "small and tested"}' > "$CHIMERA_RESULT" ;;
+esac
+"""
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A small library under git."""
+    home = tmp_path / "greetings"
+    for name, text in FILES.items():
+        path = home / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.test"]
+    for words in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-qm", "A greeting"]):
+        subprocess.run(["git", *identity, *words], cwd=home, check=True, timeout=30)
+    return home
+
+
+@pytest.mark.slow
+async def test_the_evidence_of_a_local_run_holds_until_a_word_of_it_is_changed(
+    repository: Path,
+) -> None:
+    layer = ("server", CONFIG)
+    agents = dict.fromkeys(Role, CommandAgent(command=AGENT))
+    done = await run_local(repository, "Say farewell, too", agents, config=layer)
+    assert done.task.status is Status.COMPLETED, done.task.summary
+    document = read_bundle(_evidence(repository, done).encode())
+    checks = await verify(document, repository, config=layer)
+    assert [check for check in checks if not check.ok] == []
+    assert [check.name for check in checks][-3:] == [
+        "red",
+        "green: end to end",
+        "green: the others",
+    ]
+
+    document["sections"]["red"]["failed"] += 1
+    broken = await verify(document, repository, config=layer)
+    assert [(check.name, check.ok) for check in broken] == [("chain", False)]
+    assert "red" in broken[0].detail
+
+
+def _evidence(repository: Path, done: LocalRun) -> str:
+    """What the last commit of the branch added, as text."""
+    path = f".chimera/{done.task.id}.json"
+    words = ["git", "show", f"{done.task.facts.branch}:{path}"]
+    shown = subprocess.run(
+        words, cwd=repository, check=True, capture_output=True, text=True, timeout=30
+    )
+    assert json.loads(shown.stdout)["version"] == 1
+    return shown.stdout
