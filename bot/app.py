@@ -39,13 +39,13 @@ from bot.web.desk import Desk
 from bot.web.parts import WebParts
 from bot.web.routes import make_web
 from bot.workflow.commanding import Commander
-from bot.workflow.context import Contexts, Tools
+from bot.workflow.context import NO_HUB, Contexts, Tools
 from bot.workflow.executor import ChimeraExecutor
 from bot.workflow.intake import Intake
 from bot.workflow.intake_pulls import PullIntake
 from bot.workflow.phases.step import AgentsRegistry, Probe
 from bot.workflow.reconcile import Reconciler
-from bot.workflow.registry import agents_of
+from bot.workflow.registry import agents_of, chooser
 from bot.workflow.repoconfig import MAX_BYTES, SHARED, Configs
 from bot.workflow.report.view import Links
 from bot.workflow.starting import Starter
@@ -74,6 +74,7 @@ class House:
     pool: ExecutorPool
     daemon: ChimeraDaemon
     contexts: Contexts
+    intake: Intake
     reconciler: Reconciler | None
     tokens: Tokens
 
@@ -106,7 +107,7 @@ async def create_app(
         tools = await _tools(
             settings, opened, lasting, github, probe, agents=agents, cage=cage, now=now
         )
-        yield _house(settings, opened.store, tools, now)
+        yield house_of(settings, opened.store, tools, now)
 
 
 def github_of(
@@ -142,7 +143,8 @@ async def _tools(
 
     def origin_of(repo: RepoRef | None) -> Origin:
         assert repo is not None, "a server's tasks have a repository"
-        assert github is not None, "no hub is configured"
+        if github is None:
+            raise ConfigError(NO_HUB)
         installation = repo.installation_id
 
         async def token() -> str:
@@ -158,7 +160,8 @@ async def _tools(
         )
 
     async def shared_file(repo: RepoRef) -> bytes | None:
-        assert github is not None, "no hub is configured"
+        if github is None:
+            raise ConfigError(NO_HUB)
         owners = Repo(github, replace(repo, name=".github"))
         return await owners.file(SHARED, limit=MAX_BYTES)
 
@@ -181,6 +184,7 @@ async def _tools(
         github=github,
         links=Links(hub=settings.hub_url, task_page=settings.public_url),
         allowed_hosts=frozenset(settings.allowed_hosts),
+        chosen=chooser(settings) if agents is None else None,
         daily_usd=settings.daily_cost_usd,
         quiet_s=settings.quiet_s,
         settle_s=settings.settle_s,
@@ -224,14 +228,23 @@ def _prober(client: httpx.AsyncClient) -> Probe:
     return probe
 
 
-def _house(settings: Settings, store: SqliteStore, tools: Tools, now: Callable[[], float]) -> House:
+def house_of(
+    settings: Settings, store: SqliteStore, tools: Tools, now: Callable[[], float]
+) -> House:
+    """The parts of a house, connected; nothing runs yet."""
     contexts = Contexts(tools)
     executor = ChimeraExecutor(
         queue=tools.queue, context_for=contexts.context_for, now=now, breakers=contexts.breakers
     )
     name = settings.worker_name or socket.gethostname()
     pool = ExecutorPool(tools.queue, executor.advance, name=name, slots=settings.max_concurrent)
-    starter = Starter(queue=tools.queue, configs=tools.configs, repo_of=contexts.repo, now=now)
+    starter = Starter(
+        queue=tools.queue,
+        lasting=tools.lasting,
+        configs=tools.configs,
+        repo_of=contexts.repo,
+        now=now,
+    )
     commander = Commander(
         queue=tools.queue,
         ledger=tools.ledger,
@@ -291,6 +304,7 @@ def _house(settings: Settings, store: SqliteStore, tools: Tools, now: Callable[[
         pool=pool,
         daemon=daemon,
         contexts=contexts,
+        intake=intake,
         reconciler=reconciler,
         tokens=parts.tokens,
     )

@@ -60,8 +60,11 @@ async def proxied(allowed: frozenset[Place]) -> AsyncIterator[Reach]:
 
 
 @contextlib.asynccontextmanager
-async def listening(serve: Serve) -> AsyncIterator[Path]:
-    """A unix socket, its path below 108 bytes, with `serve` behind it until the block ends."""
+async def listening(serve: Serve, *, limit: int = _HEAD_LIMIT) -> AsyncIterator[Path]:
+    """A unix socket, its path below 108 bytes, with `serve` behind it until the block ends.
+
+    `limit` is the longest line, in bytes, that `serve` can read at once.
+    """
     folder = await asyncio.to_thread(tempfile.mkdtemp, prefix="chimera-")
     open_now: set[asyncio.Task[None]] = set()
     over = asyncio.Event()
@@ -74,12 +77,15 @@ async def listening(serve: Serve) -> AsyncIterator[Path]:
             with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
                 if not over.is_set():  # it may have been accepted just before the end
                     await serve(reader, writer)
+        except asyncio.CancelledError:
+            if not over.is_set():  # at the end nobody is left who would want to know
+                raise
         finally:
             open_now.discard(task)
             writer.close()
 
     path = Path(folder) / "s"
-    server = await asyncio.start_unix_server(answer, path, limit=_HEAD_LIMIT)
+    server = await asyncio.start_unix_server(answer, path, limit=limit)
     try:
         yield path
     finally:

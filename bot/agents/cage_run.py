@@ -63,7 +63,7 @@ async def run_to_its_end(
 ) -> Ran:
     """Starts `job` and sees it through. A start is never cut short: half a cage holds nobody."""
     starting = asyncio.create_task(spawn(program, job))
-    asked = await _settled(starting)
+    asked = await settled(starting)
     if asked is not None and starting.exception() is not None:
         raise asked
     return await _Run(starting.result(), job, on_output).finish(asked)
@@ -102,7 +102,7 @@ class _Run:
             over = watch.result() if watch.done() else None
         finally:
             cleaning = asyncio.create_task(self._clean_up(ended, watch, pumps))
-            if (cancelled := await _settled(cleaning)) is not None:
+            if (cancelled := await settled(cleaning)) is not None:
                 raise cancelled
             cleaning.result()
         if over is None and self._setup_failed:
@@ -190,7 +190,7 @@ def _free(folder: Path) -> int:
     return disk.f_bavail * disk.f_frsize
 
 
-async def _settled(work: asyncio.Task[Any]) -> asyncio.CancelledError | None:
+async def settled(work: asyncio.Task[Any]) -> asyncio.CancelledError | None:
     """Waits until `work` is done although we are being cancelled; then says that we were."""
     asked: asyncio.CancelledError | None = None
     while not work.done():

@@ -16,7 +16,10 @@ def open_model(name: str, *, base_url: str | None, api_key: str | None) -> Model
     given = {"base_url": base_url, "api_key": api_key}
 
     def provider(family: str) -> Provider[Any]:
-        return infer_provider_class(family)(**{k: v for k, v in given.items() if v is not None})
+        made = infer_provider_class(family)(**{k: v for k, v in given.items() if v is not None})
+        if hasattr(made.client, "max_retries"):  # the clients of OpenAI and Anthropic
+            made.client.max_retries = 0  # the executor retries, at a time and with a limit
+        return made
 
     try:
         return infer_model(name, provider)

@@ -95,20 +95,33 @@ class Tools:
         return _told(ran)
 
     async def _file_tool(self, **request: object) -> str:
-        brief = self._brief
-        ran = await brief.cage.run(
-            [sys.executable, "-I", "-S", _script(brief)],
-            workspace=brief.workspace,
-            read_only=brief.protect,
-            writable=not brief.read_only,
-            limits=brief.limits.for_cage(wall_s=_FILE_TOOL_S),
-            stdin=json.dumps(request).encode("utf-8", "surrogatepass"),
-            binds=[Bind(host=_FILES, inside=f"{PARTS}/files.py")],
-        )
-        if not ran.ok:
-            return f"error: the tool ended with {ran.outcome}: {ran.text[-500:]}"
-        said = json.loads(ran.stdout)
-        return str(said["text"]) if "text" in said else f"error: {said['error']}"
+        try:
+            return await file_tool(self._brief, **request)
+        except FileToolError as problem:
+            return f"error: {problem}"
+
+
+class FileToolError(Exception):
+    """A file operation that was not done; the text is for whoever asked for it."""
+
+
+async def file_tool(brief: Brief, **request: object) -> str:
+    """One operation of `inside/files.py` on the brief's checkout. Raises FileToolError."""
+    ran = await brief.cage.run(
+        [sys.executable, "-I", "-S", _script(brief)],
+        workspace=brief.workspace,
+        read_only=brief.protect,
+        writable=not brief.read_only,
+        limits=brief.limits.for_cage(wall_s=_FILE_TOOL_S),
+        stdin=json.dumps(request).encode("utf-8", "surrogatepass"),
+        binds=[Bind(host=_FILES, inside=f"{PARTS}/files.py")],
+    )
+    if not ran.ok:
+        raise FileToolError(f"the tool ended with {ran.outcome}: {ran.text[-500:]}")
+    said = json.loads(ran.stdout)
+    if "text" not in said:
+        raise FileToolError(said["error"])
+    return str(said["text"])
 
 
 def _script(brief: Brief) -> str:

@@ -6,7 +6,6 @@ is the one that `chimera serve` runs. The demo and the story tests use the same 
 
 import asyncio
 import contextlib
-import importlib.resources
 import json
 import re
 import secrets
@@ -21,14 +20,17 @@ from pydantic import SecretStr
 
 from bot.agents.agent import Agent
 from bot.agents.cage import Cage
-from bot.app import House, create_app, serving
+from bot.app import House, create_app
 from bot.config.settings import Settings
 from bot.domain import Role
+from bot.door import serving
 from bot.github.manifest import convert
 from bot.github.types import NewApp
 from bot.localhub.hub import LocalHub
 from bot.localhub.people import Person
 from bot.localhub.state import Repository
+from bot.setup.registration import manifest_of
+from bot.setup.wish import Permit
 
 _TICKET = re.compile(r'name="ticket" value="([^"]+)"')
 
@@ -78,7 +80,7 @@ async def bot_on(
         settings = adjust(_settings(hub, app, folder, bot_url, repository))
         async with (
             create_app(settings, agents=agents, cage=cage) as house,
-            serving(house, listener),
+            serving(house.web, listener),
         ):
             running = asyncio.create_task(house.daemon.run())
             hub.install(app.id, person.login, [repository])
@@ -99,7 +101,7 @@ async def bot_on(
 
 async def register(hub: LocalHub, hook_url: str) -> NewApp:
     """An App by GitHub's manifest flow: form, Create, code, conversion."""
-    manifest = json.loads(_manifest())
+    manifest = manifest_of(Permit.STANDARD)
     manifest["hook_attributes"] = {"url": hook_url, "active": True}
     manifest["redirect_url"] = f"{hub.base_url}/set-up-done"
     state = secrets.token_urlsafe(16)
@@ -115,14 +117,6 @@ async def register(hub: LocalHub, hook_url: str) -> NewApp:
     query = parse_qs(urlsplit(done.headers["location"]).query)
     assert query["state"] == [state], "the state comes back as it was sent"
     return await convert(query["code"][0], now=hub.world.now(), api_url=hub.api_url)
-
-
-def _manifest() -> str:
-    """The App's manifest as it is shipped: in an installed package, or beside it in a checkout."""
-    package = Path(str(importlib.resources.files("bot")))
-    installed = package / "_config" / "app-manifest.json"
-    path = installed if installed.is_file() else package.parent / "config" / "app-manifest.json"
-    return path.read_text(encoding="utf-8")
 
 
 def _settings(

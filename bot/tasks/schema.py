@@ -72,6 +72,7 @@ CREATE INDEX task_wait_key ON task (wait_key) WHERE status = 'WAITING';
 CREATE INDEX task_issue ON task (repo_id, issue, seq);
 CREATE INDEX task_pull ON task (repo_id, pull, seq) WHERE pull > 0;
 CREATE INDEX task_branch ON task (repo_id, branch, seq) WHERE branch <> '';
+CREATE INDEX task_created ON task (repo_id, created_at);
 CREATE INDEX task_ended ON task (finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX task_picture_due ON task (picture_due) WHERE picture_due IS NOT NULL;
 CREATE INDEX task_picture_lease ON task (picture_lease) WHERE picture_lease IS NOT NULL;

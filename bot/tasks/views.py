@@ -26,6 +26,10 @@ _OF_REPO_LIVE = """
 SELECT * FROM task WHERE repo_id = :repo_id AND status IN ('QUEUED', 'RUNNING', 'WAITING')
 ORDER BY seq
 """
+_STARTED = """
+SELECT created_at FROM task WHERE repo_id = :repo_id AND created_at > :since
+    AND (:requester = '' OR requester = :requester) ORDER BY created_at
+"""
 _JOURNAL = "SELECT * FROM journal WHERE task_id = :id ORDER BY n"
 _JOURNAL_AFTER = """
 SELECT rowid AS place, * FROM journal
@@ -64,6 +68,15 @@ class Views(Group):
     async def find_by_branch(self, repo_id: int, branch: str) -> Task | None:
         """The latest task that works on this branch."""
         return await self._latest(_OF_BRANCH, {"repo_id": repo_id, "branch": branch})
+
+    async def created_since(
+        self, repo_id: int, since: float, *, requester: str = ""
+    ) -> list[float]:
+        """When a repository's tasks since then were made, oldest first; by one person, or all."""
+        params = {"repo_id": repo_id, "since": since, "requester": requester}
+        return await self._store.read(
+            lambda tx: [row["created_at"] for row in tx.all(_STARTED, params)]
+        )
 
     async def live_of_repo(self, repo_id: int) -> list[Task]:
         """Every task of a repository that has not ended, oldest first."""

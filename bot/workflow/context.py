@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bot.agents.agent import AgentEvent, Reply
+from bot.agents.agent import Agent, AgentEvent, Reply
 from bot.agents.cage import Cage
 from bot.agents.roster import Prompts
-from bot.config.repo import RepoConfig
+from bot.config.repo import AgentChoice, RepoConfig
 from bot.domain import Phase, RepoRef, Role, Status, Task
 from bot.errors import ConfigError
 from bot.github.client import GitHub
@@ -27,10 +27,12 @@ from bot.workflow.phases.step import AgentsRegistry, Ctx, Meter, Probe
 from bot.workflow.purse import Purse
 from bot.workflow.repoconfig import Configs
 from bot.workflow.report.view import Eta, Links, View
+from bot.workflow.starting import limit_lane
 from bot.workflow.tidying import folder_name
 from bot.workflow.trial import Bench
 from bot.workflow.workspace import Origin, Workspace
 
+NO_HUB = "No GitHub App is configured: `chimera setup`, or CHIMERA_APP_ID and its private key"
 MIN_HISTORY = 5  #: tasks, before an estimate is worth anything
 
 
@@ -63,6 +65,7 @@ class Tools:
     github: GitHub | None = None  #: None: local runs only
     links: Links = field(default_factory=Links)
     allowed_hosts: frozenset[str] = frozenset()
+    chosen: Callable[[Role, AgentChoice], Agent] | None = None  #: None: repositories cannot choose
     daily_usd: float | None = None  #: for models, all tasks together
     quiet_s: float = 60.0
     settle_s: float = 10.0
@@ -78,7 +81,8 @@ class Contexts:
 
     def repo(self, ref: RepoRef) -> Repo:
         github = self._tools.github
-        assert github is not None, "no hub is configured"
+        if github is None:
+            raise ConfigError(NO_HUB)
         return Repo(github, ref)
 
     async def context_for(self, task: Task, meter: Meter) -> Ctx:
@@ -86,6 +90,8 @@ class Contexts:
         tools = self._tools
         origin = tools.origin_of(task.repo)
         config = (await tools.configs.of_task(task, origin)).config
+        if task.repo is not None and not task.facts.base_sha:  # new; it may have come by API
+            await limit_lane(tools.lasting, task.repo, config)
         workspace = Workspace(tools.git, origin, tools.folder / folder_name(task))
         config = await _with_setup(config, task, workspace)
         return Ctx(
@@ -94,7 +100,7 @@ class Contexts:
             effects=self._effects(task, task.fence),
             workspace=workspace,
             bench=Bench(tools.cage, config, tools.now, config.limits.phase_minutes * 60),
-            agents=tools.agents,
+            agents=self._agents(config),
             cage=tools.cage,
             prompts=tools.prompts,
             meter=meter,
@@ -106,10 +112,35 @@ class Contexts:
             note=self._note,
             transcribe=self._transcriber(task),
             purse=Purse(lasting=tools.lasting, now=tools.now, daily_usd=tools.daily_usd),
+            open_pulls=self._open_pulls,
             admit=self.breakers.admit,
             answered=self.breakers.succeeded,
             paint=self._paint_now,
             allowed_hosts=tools.allowed_hosts,
+        )
+
+    def _agents(self, config: RepoConfig) -> AgentsRegistry:
+        """The server's agents, with the repository's own choice of model where it has one."""
+        tools = self._tools
+        if tools.chosen is None:
+            return tools.agents
+        choices = (
+            (Role.E2E_TESTER, config.agents.e2e_tester),
+            (Role.CODER, config.agents.coder),
+            (Role.GUARDIAN, config.agents.guardian),
+            (Role.DEPLOYMENT, config.agents.deployment),
+        )
+        own = {role: tools.chosen(role, one) for role, one in choices if one.use or one.model}
+        return {**tools.agents, **own}
+
+    async def _open_pulls(self, task: Task) -> int:
+        if task.repo is None:
+            return 0
+        live = await self._tools.queue.live_of_repo(task.repo.id)
+        return sum(
+            bool(one.facts.pull) and one.wait is not None and one.wait.on.needs_person
+            for one in live
+            if one.status is Status.WAITING and one.id != task.id
         )
 
     async def easel_for(self, task: Task) -> Easel | None:

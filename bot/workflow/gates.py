@@ -67,6 +67,7 @@ class GateRules:
     max_file_kb: int = 1024
     protected: Sequence[str] = ()
     frozen: Sequence[FrozenFile] = ()  #: the accepted tests
+    refuse_dependencies: bool = False  #: else a new one is only told
     weakening_allowed_by: str = ""  #: the person (and how) who allows changes to other tests
 
 
@@ -221,7 +222,7 @@ def _secrets(changes: Sequence[Change], _rules: GateRules) -> Iterator[GateFindi
             )
 
 
-def _dependencies(changes: Sequence[Change], _rules: GateRules) -> Iterator[GateFinding]:
+def _dependencies(changes: Sequence[Change], rules: GateRules) -> Iterator[GateFinding]:
     for change in changes:
         try:
             names = new_dependencies(change.path, _maybe_text(change.old), _maybe_text(change.new))
@@ -231,7 +232,12 @@ def _dependencies(changes: Sequence[Change], _rules: GateRules) -> Iterator[Gate
             if not names:
                 continue
             text = "new dependencies: " + ", ".join(names[:MAX_NAMED])
-        yield GateFinding(gate=Gate.DEPENDENCIES, path=change.path, text=text, blocker=False)
+        yield GateFinding(
+            gate=Gate.DEPENDENCIES,
+            path=change.path,
+            text=text,
+            blocker=rules.refuse_dependencies,
+        )
 
 
 def _binary(changes: Sequence[Change], _rules: GateRules) -> Iterator[GateFinding]:

@@ -1,14 +1,18 @@
 """The agents that a server or a run is set up with."""
 
+import functools
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from bot.agents.acp import AcpAgent
 from bot.agents.agent import Agent
 from bot.agents.command import CommandAgent
+from bot.agents.gateway_dialects import Upstream, family_of
 from bot.agents.llm import LlmAgent, ModelChoice
 from bot.agents.replay import Recording, ReplayAgent
 from bot.config.choices import AgentUse
+from bot.config.repo import AgentChoice
 from bot.config.settings import AgentSettings, Settings
 from bot.domain import Role
 from bot.errors import ConfigError, InputError
@@ -20,21 +24,69 @@ def agents_of(settings: Settings) -> Mapping[Role, Agent]:
     return {role: agent for role, agent in made.items() if agent is not None}
 
 
-def agent_named(text: str, settings: Settings) -> Mapping[Role, Agent]:
-    """`llm:MODEL`, `command:PROGRAM` or `replay:FILE` for every role. Raises InputError."""
+def chooser(settings: Settings) -> Callable[[Role, AgentChoice], Agent]:
+    """Makes the agent that a repository's own file asks for, within what the server provides.
+
+    A repository may name another model of a provider whose key the server has, and one of the
+    ways that the server has set up for the role; never a program or an address.
+    """
+
+    @functools.cache
+    def made(role: Role, use: AgentUse | None, model: str | None) -> Agent:
+        server = settings.agent(role)
+        asked = {"use": use or server.use, "model": model or server.model}
+        agent = _agent(settings, role, server.model_copy(update=asked))
+        if agent is None:
+            raise ConfigError(f"agents.{role.replace('-', '_')}: name a model, or leave it out")
+        return agent
+
+    return lambda role, choice: made(role, choice.use, choice.model)
+
+
+def agent_named(text: str, settings: Settings, shows: Sequence[Path] = ()) -> Mapping[Role, Agent]:
+    """`llm:MODEL`, `command:PROGRAM` or `replay:FILE` for every role.
+
+    `shows` are paths that a command sees in its cage, besides its program. Raises InputError.
+    """
     kind, _, value = text.partition(":")
-    if not value or kind not in set(AgentUse):
-        known = ", ".join(f"{use}:…" for use in AgentUse)
-        raise InputError(f"--agent {text!r}: must be one of {known}")
+    if not value.strip() or kind not in _NAMED:
+        raise InputError(f"--agent {text!r}: must be one of {', '.join(_NAMED.values())}")
+    if shows and kind != AgentUse.COMMAND:
+        raise InputError(f"--show is for command agents; --agent is {text!r}")
+    if kind == AgentUse.REPLAY and not Path(value).is_file():
+        raise InputError(f"--agent {text!r}: there is no file {value}")
+    return dict.fromkeys(Role, _made(settings, AgentUse(kind), value, shows))
+
+
+#: What `--agent` may say; acp agents are named in the settings, where their arguments have room.
+_NAMED = {
+    AgentUse.LLM: "llm:PROVIDER:MODEL",
+    AgentUse.COMMAND: "command:PROGRAM",
+    AgentUse.REPLAY: "replay:FILE",
+}
+
+
+def _made(settings: Settings, use: AgentUse, value: str, shows: Sequence[Path]) -> Agent:
+    if use is AgentUse.COMMAND:
+        return CommandAgent(command=value, shows=(*_program(value), *(p.absolute() for p in shows)))
     chosen = AgentSettings(
-        use=AgentUse(kind),
-        model=value if kind == AgentUse.LLM else "",
-        command=(value,) if kind == AgentUse.COMMAND else (),
-        recording=Path(value) if kind == AgentUse.REPLAY else None,
+        use=use,
+        model=value if use is AgentUse.LLM else "",
+        recording=Path(value) if use is AgentUse.REPLAY else None,
     )
     agent = _agent(settings, Role.CODER, chosen)
-    assert agent is not None
-    return dict.fromkeys(Role, agent)
+    assert agent is not None, "only a model's name can be missing, and it is not"
+    return agent
+
+
+def _program(command: str) -> list[Path]:
+    """The command's first word where it is a file that the cage does not show anyway."""
+    try:
+        first = Path(shlex.split(command)[0])
+    except (ValueError, IndexError):
+        return []  # the shell in the cage will say what is wrong with it
+    shown = first.resolve().is_relative_to("/usr")
+    return [first] if first.is_absolute() and first.is_file() and not shown else []
 
 
 def _agent(settings: Settings, role: Role, chosen: AgentSettings) -> Agent | None:
@@ -48,25 +100,53 @@ def _agent(settings: Settings, role: Role, chosen: AgentSettings) -> Agent | Non
                 raise ConfigError(f"agents.{role}.recording: replay needs a recorded session")
             return ReplayAgent(Recording.load(chosen.recording))
         case AgentUse.ACP:
-            raise ConfigError(f"agents.{role}.use: acp is not available in this version")
+            return _acp(settings, role, chosen)
 
 
 def _llm(settings: Settings, chosen: AgentSettings) -> Agent | None:
     if not chosen.model:
         return None
     models = [chosen.model, *([chosen.fallback] if chosen.fallback else [])]
-    choices = [_choice(settings, model, chosen.base_url) for model in models]
+    choices = [choice_of(settings, model, chosen.base_url) for model in models]
     return LlmAgent(*choices)
 
 
-def _choice(settings: Settings, model: str, base_url: str) -> ModelChoice:
-    provider = model.partition(":")[0].partition("-")[0]
-    key = settings.model_keys.get(provider)
+def choice_of(settings: Settings, model: str, base_url: str) -> ModelChoice:
     return ModelChoice(
-        model=model,
-        base_url=base_url or None,
-        api_key=key.get_secret_value() if key is not None else None,
+        model=model, base_url=base_url or None, api_key=_key(settings, model) or None
     )
+
+
+def _acp(settings: Settings, role: Role, chosen: AgentSettings) -> Agent | None:
+    """The key stays with the gateway; the program is told that there is one."""
+    if not chosen.command:
+        raise ConfigError(f"agents.{role}.command: the program that speaks ACP is missing")
+    if not chosen.model:
+        return None
+    family = family_of(chosen.model)
+    if family is None:
+        raise ConfigError(
+            f"agents.{role}.model: the gateway speaks for openai, anthropic and google, not for "
+            f"{chosen.model!r}; a server that speaks like OpenAI is `openai:…` with a base_url"
+        )
+    models = [chosen.model, *([chosen.fallback] if chosen.fallback else [])]
+    if any(family_of(model) is not family for model in models):
+        raise ConfigError(f"agents.{role}.fallback: must be a model of the same provider")
+    return AcpAgent(
+        command=chosen.command,
+        upstream=Upstream(
+            family=family,
+            models=tuple(model.partition(":")[2] for model in models),
+            key=_key(settings, chosen.model),
+            base_url=chosen.base_url,
+        ),
+    )
+
+
+def _key(settings: Settings, model: str) -> str:
+    """Of the model's provider; empty where there is none."""
+    key = settings.model_keys.get(model.partition(":")[0].partition("-")[0])
+    return key.get_secret_value() if key is not None else ""
 
 
 def _command_line(role: Role, chosen: AgentSettings) -> str:

@@ -6,17 +6,30 @@ from dataclasses import dataclass, replace
 
 from bot.config.layers import Effective
 from bot.config.repo import RepoConfig
-from bot.domain import DEFAULT_PRIORITY, Actor, IssueSnapshot, RepoRef, Task
+from bot.domain import (
+    DEFAULT_PRIORITY,
+    Actor,
+    IssueSnapshot,
+    RepoRef,
+    Status,
+    Task,
+    Wait,
+    WaitFor,
+)
 from bot.errors import ConfigError
 from bot.github.repo import Repo
 from bot.log import get
 from bot.tasks.ids import new_id
+from bot.tasks.lasting import Lasting
 from bot.tasks.queue import TaskQueue
 from bot.workflow.hidden import visible
 from bot.workflow.repoconfig import Configs
 
 log = get("workflow")
 
+HOUR_S = 3600.0
+STARTS_BY_ACTOR = 10  #: in an hour and a repository
+STARTS_IN_REPOSITORY = 30  #: in an hour
 HIGH, LOW = 8, 2  #: what the priority labels mean
 
 
@@ -25,6 +38,7 @@ class Starter:
     """Makes tasks of labelled issues."""
 
     queue: TaskQueue
+    lasting: Lasting
     configs: Configs
     repo_of: Callable[[RepoRef], Repo]
     now: Callable[[], float]
@@ -80,10 +94,39 @@ class Starter:
             created_at=at,
             run_at=at,
         )
+        task = await self._within_pace(task, repo)
+        await limit_lane(self.lasting, repo, config)
         made, new = await self.queue.submit(task, inbox_id=inbox_id, label_event_id=label_event_id)
         if new:
             log.info("task_created", task=made.id, repository=repo.full_name, issue=issue.number)
         return made, new
+
+    async def _within_pace(self, task: Task, repo: RepoRef) -> Task:
+        """A flood is accepted and spread: what is too much in an hour waits for the next."""
+        hour_ago = task.created_at - HOUR_S
+        for who, limit, said in (
+            (task.requester, STARTS_BY_ACTOR, f"{task.requester} started"),
+            ("", STARTS_IN_REPOSITORY, "this repository had"),
+        ):
+            made = await self.queue.created_since(repo.id, hour_ago, requester=who)
+            if len(made) >= limit:
+                until = made[-limit] + HOUR_S
+                reason = f"{said} {len(made)} tasks within an hour ({limit} are begun)"
+                wait = Wait(
+                    on=WaitFor.RATE_LIMIT, reason=reason, until=until, since=task.created_at
+                )
+                return replace(task, status=Status.WAITING, wait=wait)
+        return task
+
+
+# ── how many at once, and how fast ───────────────────────────────────────────────────────────
+
+
+async def limit_lane(lasting: Lasting, repo: RepoRef, config: RepoConfig) -> None:
+    """As many at once as the repository's own file says; where it is silent, as the server says."""
+    limits = config.limits
+    said = limits.concurrent if "concurrent" in limits.model_fields_set else None
+    await lasting.limit_lane(repo, said)
 
 
 def text_hash(issue: IssueSnapshot) -> str:

@@ -52,6 +52,15 @@ def read_file(path: str, first_line: int = 1, lines: int = 2000) -> str:
     return shown[:MAX_READ] + more(len(text) - start - lines, "lines")
 
 
+def read_text(path: str, first_line: int, lines: int | None) -> str:
+    text = load(path)
+    if first_line == 1 and lines is None:
+        return text
+    start = max(first_line, 1) - 1
+    end = None if lines is None else start + lines
+    return "".join(text.splitlines(keepends=True)[start:end])
+
+
 def search(regex: str, path: str = ".", pattern: str = "*") -> str:
     wanted = re.compile(regex)
     found = list(islice(hits(wanted, path, pattern), MAX_MATCHES + 1))
@@ -76,6 +85,7 @@ def edit_file(path: str, old: str, new: str) -> str:
 OPERATIONS: dict[str, Callable[..., str]] = {
     "list_files": list_files,
     "read_file": read_file,
+    "read_text": read_text,
     "search": search,
     "write_file": write_file,
     "edit_file": edit_file,

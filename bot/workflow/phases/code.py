@@ -18,6 +18,11 @@ from bot.workflow.trial import Trial
 from bot.workflow.workspace import feedback_of
 
 STUCK = 3  #: times that the same failure may come before the work ends
+IDLE = "You changed no file."
+#: Causes of a way back that still hold where the coder answers with no change at all.
+_STILL = frozenset(
+    {Cause.GATE, Cause.REVIEW, Cause.CI, Cause.DEPLOY, Cause.VALIDATION, Cause.CONFLICT}
+)
 _NUMBERS = re.compile(r"\d+")  #: durations, ports and addresses differ from run to run
 
 
@@ -36,7 +41,7 @@ async def implement(task: Task, ctx: Ctx) -> StepResult:
     sha = await commit(task, ctx, facts.head_sha, taken)
     changes = await ctx.workspace.changes(facts.test_sha, sha)
     if not changes or (sha == facts.head_sha and not said.answers):
-        return _stuck_or_again(facts, "The coder changed nothing", "You changed no file.")
+        return _idle(task)
     findings = check_change(changes, rules=gate_rules(task, ctx))
     if blocks(findings):
         return _refused(facts, findings)
@@ -90,6 +95,15 @@ async def _words(task: Task, ctx: Ctx, frozen: Sequence[str]) -> dict[str, objec
     }
 
 
+def _idle(task: Task) -> StepResult:
+    """No change: what the coder was told before still holds, and is what people have to hear."""
+    told = [text for text in task.facts.feedback if text != IDLE]
+    before = "".join(told).strip().partition("\n")[0]
+    why = f"The coder changed nothing after: {before}" if before else "The coder changed nothing"
+    cause = task.cause if task.cause in _STILL else Cause.NOT_GREEN
+    return _stuck_or_again(task.facts, why, IDLE, cause, told)
+
+
 def _refused(facts: Facts, findings: Sequence[GateFinding]) -> StepResult:
     """What a machine gate refuses is not kept: the next turn starts from the last good commit."""
     said = [f"{f.path}:{f.line}: {f.gate}: {f.text}" for f in findings if f.blocker]
@@ -106,7 +120,11 @@ def _not_green(facts: Facts, sha: str, trial: Trial, what: str) -> StepResult:
 
 
 def _stuck_or_again(
-    facts: Facts, why: str, feedback: str, cause: Cause = Cause.NOT_GREEN
+    facts: Facts,
+    why: str,
+    feedback: str,
+    cause: Cause = Cause.NOT_GREEN,
+    before: Sequence[str] = (),
 ) -> StepResult:
     """Another turn; the same failure a second time asks for another way, a third is the end."""
     seen = hashlib.sha256(_NUMBERS.sub("N", feedback).encode("utf-8", "replace")).hexdigest()[:16]
@@ -115,4 +133,4 @@ def _stuck_or_again(
     facts = replace(facts, last_failure=f"{seen}x{count}")
     if count >= STUCK:
         return failed(facts, f"{why}, {STUCK} times in the same way", cause)
-    return again(facts, why, cause, feedback)
+    return again(facts, why, cause, *before, feedback)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from bot.agents.replies import WrittenTests
 from bot.domain import Cause, Facts, Proof, Role, StepResult, Task, WaitFor
+from bot.errors import Parked
 from bot.workflow.gates import Change, freeze, only_under
 from bot.workflow.phases.step import Ctx, again, passed, tail, trial_at, waiting
 from bot.workflow.phases.thinking import ask
@@ -12,6 +13,8 @@ from bot.workflow.publish import branch_name, commit, publish
 from bot.workflow.runners import why_not_red
 from bot.workflow.trial import Trial
 from bot.workflow.weakening import is_a_real_test
+
+LOOK_AGAIN_S = 300.0  #: at how many pull requests wait
 
 
 async def generate_tests(task: Task, ctx: Ctx) -> StepResult:
@@ -42,10 +45,22 @@ async def _on_base(task: Task, ctx: Ctx) -> Facts:
     facts = task.facts
     if facts.base_checks is not None:
         return facts
+    await _not_too_many_at_once(task, ctx)
     ref, sha = await ctx.workspace.base()
     proof = (await ctx.bench.checks(await trial_at(ctx, sha), sha)).proof
     branch = branch_name(task, ctx.config.pull.branch)
     return replace(facts, base_ref=ref, base_sha=sha, branch=branch, base_checks=proof)
+
+
+async def _not_too_many_at_once(task: Task, ctx: Ctx) -> None:
+    """People who have enough to look at get nothing new. Raises Parked."""
+    waiting_now, allowed = await ctx.open_pulls(task), ctx.config.limits.open_pulls
+    if waiting_now >= allowed:
+        raise Parked(
+            WaitFor.REVIEWERS,
+            f"{waiting_now} pull requests wait for people here ({allowed} may)",
+            until=ctx.now() + LOOK_AGAIN_S,
+        )
 
 
 async def _words(task: Task, ctx: Ctx) -> dict[str, object]:
@@ -65,8 +80,9 @@ def _refusal(changes: Sequence[Change], odd: Sequence[str], path: str) -> list[s
     said = list(odd) + [f"{f.path}: {f.text}" for f in only_under(changes, path) if f.blocker]
     tests = [c for c in changes if c.new is not None]
     for change in tests:
-        if why := is_a_real_test(change.path, (change.new or b"").decode("utf-8", "replace")):
-            said.append(f"{change.path}: {why}")
+        new, old = ((side or b"").decode("utf-8", "replace") for side in (change.new, change.old))
+        if why := is_a_real_test(change.path, new, old):
+            said.append(why)
     return said if tests else [*said, f"No test was written under {path}."]
 
 
@@ -106,8 +122,8 @@ def _green_at_once(facts: Facts) -> StepResult:
     return waiting(
         facts,
         WaitFor.DECISION,
-        f"The new tests pass on the unchanged `{facts.base_ref}`: there may be nothing to do. "
-        "Say more in the issue and `/chimera retry`, or `/chimera cancel`.",
+        f"The new tests pass on the unchanged `{facts.base_ref}`: there may be nothing to do, "
+        "or the issue has to say more",
     )
 
 
@@ -116,5 +132,5 @@ def _base_is_red(facts: Facts, proof: Proof) -> StepResult:
         replace(facts, base_checks=None),
         WaitFor.CONFIGURATION,
         f"The repository's own tests (`{proof.command}`) fail on the unchanged `{facts.base_ref}` "
-        f"with exit code {proof.exit_code}. Mend them or `checks.test`, then `/chimera retry`.",
+        f"with exit code {proof.exit_code}; mend them, or `checks.test`",
     )

@@ -21,6 +21,7 @@ from bot.workflow.phases.step import (
     waiting,
 )
 from bot.workflow.phases.validation import run_at
+from bot.workflow.reverting import open_revert
 
 NOTHING_BEFORE = "none"
 LOOK_AGAIN_S = 120.0
@@ -202,6 +203,14 @@ async def _remember_live(ctx: Ctx, repo: Repo, sha: str) -> None:
     await ctx.note(live_key(repo.repo.id, environment), {"sha": sha})
 
 
+async def _reverted(task: Task, ctx: Ctx, repo: Repo) -> str:
+    """A sentence about the pull request that takes the change back, where one is asked for."""
+    if not ctx.config.deploy.production.revert or not task.facts.merge_sha:
+        return ""
+    url = await open_revert(task, ctx, repo)
+    return f" The revert is {url}." if url else " Revert it by hand: its files have changed since."
+
+
 async def _rolled_back(task: Task, ctx: Ctx, repo: Repo, why: str) -> StepResult:
     """Puts back what was live before, and checks that it is; the task fails in any case."""
     facts, wanted = task.facts, ctx.config.deploy.production
@@ -227,8 +236,9 @@ async def _rolled_back(task: Task, ctx: Ctx, repo: Repo, why: str) -> StepResult
             )
         case Standing.LIVE:
             await _remember_live(ctx, repo, facts.rollback_sha)
+            reverted = await _reverted(replace(task, facts=facts), ctx, repo)
             return failed(
-                facts, f"Production failed: {why}. `{short}` is live again.", Cause.DEPLOY
+                facts, f"Production failed: {why}. `{short}` is live again.{reverted}", Cause.DEPLOY
             )
         case Standing.FAILED:
             return failed(

@@ -8,6 +8,7 @@ from bot.agents.agent import Agent, AgentEvent, Reply
 from bot.agents.cage import Cage
 from bot.agents.cage_proxy import proxied
 from bot.agents.roster import Prompts
+from bot.config.choices import DependencyRule
 from bot.config.repo import RepoConfig
 from bot.domain import (
     Cause,
@@ -70,6 +71,7 @@ class Ctx:
     note: Note
     transcribe: Transcribe
     purse: Purse
+    open_pulls: Callable[[Task], Awaitable[int]]  #: of the repository, that wait for people
     admit: Callable[[str], Awaitable[None]]  #: raises Parked while this dependency is down
     answered: Callable[[str], Awaitable[None]]  #: this dependency is well
     paint: Callable[[Task], Awaitable[None]]  #: have GitHub show this state now
@@ -186,4 +188,5 @@ def gate_rules(task: Task, ctx: Ctx) -> GateRules:
         max_patch_kb=protect.max_patch_kb,
         protected=protect.paths,
         frozen=task.facts.tests,
+        refuse_dependencies=protect.new_dependencies is DependencyRule.REFUSE,
     )

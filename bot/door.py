@@ -1,0 +1,140 @@
+"""The door: a server takes webhooks before the rest of its house has been loaded.
+
+What takes a delivery is a store, a queue and the receiver. Agents, phases and pages are another
+second of imports, which run on a thread meanwhile; whoever asks for one of their addresses waits.
+"""
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from bot.config.settings import Settings
+from bot.log import get, mask
+from bot.tasks.daemon import ChimeraDaemon, install_signals
+from bot.tasks.queue import TaskQueue
+from bot.tasks.sqlite import STORE_FILE, SqliteStore
+from bot.web.parts import WebSettings
+from bot.web.receiver import HOOK_PATHS, Receiver
+from bot.web.server import make_server
+
+log = get("door")
+
+SOCKET_GRACE_S = 5.0  #: for open requests, when the socket closes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """The store of a server and the one queue on it: two would not hear each other's bells."""
+
+    store: SqliteStore
+    queue: TaskQueue
+
+
+class Furnished(Protocol):
+    """What the door needs of the house behind it."""
+
+    @property
+    def web(self) -> ASGIApp: ...
+
+    @property
+    def daemon(self) -> ChimeraDaemon: ...
+
+
+Furnish = Callable[[Settings, Opened], AbstractAsyncContextManager[Furnished]]
+
+
+class Door:
+    """The outermost application: deliveries go straight to the receiver, the rest to the house."""
+
+    def __init__(self, queue: TaskQueue, settings: WebSettings) -> None:
+        self._receiver = Receiver(queue, settings, self._draining)
+        self._house: Furnished | None = None
+        self._ready = asyncio.Event()
+
+    def open(self, house: Furnished) -> None:
+        """From now on everything but deliveries is the house's."""
+        self._house = house
+        self._ready.set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] in HOOK_PATHS and scope["method"] == "POST":
+            answer = await self._receiver.receive(Request(scope, receive))
+            await answer(scope, receive, send)
+            return
+        await self._ready.wait()
+        assert self._house is not None
+        await self._house.web(scope, receive, send)
+
+    def _draining(self) -> bool:
+        return self._house is not None and self._house.daemon.stopping
+
+
+async def serve(settings: Settings, load: Callable[[], Furnish]) -> None:
+    """Serve until SIGTERM or SIGINT; the second of them exits at once.
+
+    `load` imports what furnishes the house. A delivery that was taken before that failed is in
+    the store, and read at the next start. Raises ConfigError, CageMissing and StoreError.
+    """
+    async with open_store(settings) as opened:
+        listener = socket.create_server((settings.host, settings.port), backlog=2048)
+        address = listener.getsockname()
+        log.info("listening", url=f"http://{address[0]}:{address[1]}", data=str(settings.data_dir))
+        door = Door(opened.queue, web_settings(settings))
+        async with serving(door, listener):
+            furnish = await asyncio.to_thread(load)
+            async with furnish(settings, opened) as house:
+                door.open(house)
+                install_signals(house.daemon)
+                await house.daemon.run()
+
+
+@contextlib.asynccontextmanager
+async def open_store(
+    settings: Settings, now: Callable[[], float] = time.time
+) -> AsyncIterator[Opened]:
+    """The store, closed at the end of the block; the masker knows the secrets from here on."""
+    for secret in settings.secrets():
+        mask.learn(secret)
+    store = await SqliteStore.open(settings.data_dir / STORE_FILE)
+    try:
+        queue = TaskQueue(
+            store,
+            now,
+            lease_s=settings.lease_s,
+            lane_limit=settings.lane_limit,
+            settle_s=settings.settle_s,
+        )
+        yield Opened(store=store, queue=queue)
+    finally:
+        await store.close()
+
+
+@contextlib.asynccontextmanager
+async def serving(web: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
+    """Answer requests on a socket until the block ends."""
+    server = make_server(web, grace_s=SOCKET_GRACE_S)
+    running = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await running
+
+
+def web_settings(settings: Settings) -> WebSettings:
+    """What the doors need of the settings."""
+    return WebSettings(
+        webhook_secrets=settings.webhook_secrets,
+        default_repository=settings.default_repository,
+        token_required=settings.token_required,
+        allowed_hosts=frozenset(host.lower() for host in settings.allowed_hosts),
+        hub_html_url=settings.hub_url,
+    )

@@ -1,0 +1,80 @@
+"""A flood of labels is accepted and spread over time."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.config.repo import RepoConfig
+from bot.domain import Actor, IssueSnapshot, RepoRef, Status, Task, WaitFor
+from bot.github.repo import Repo
+from bot.tasks.lasting import Lasting
+from bot.tasks.queue import TaskQueue
+from bot.tasks.sqlite import SqliteStore
+from bot.workflow.repoconfig import Configs
+from bot.workflow.starting import HOUR_S, STARTS_BY_ACTOR, STARTS_IN_REPOSITORY, Starter
+
+REPO = RepoRef(id=7, owner="ada", name="shop", installation_id=1)
+
+
+class World:
+    def __init__(self, store: SqliteStore, configs: Configs) -> None:
+        self.at = 1_000_000.0
+        self.queue = TaskQueue(store, lambda: self.at)
+        self.starter = Starter(
+            queue=self.queue,
+            lasting=Lasting(store, lambda: self.at),
+            configs=configs,
+            repo_of=self._nobody,
+            now=lambda: self.at,
+        )
+        self.number = 0
+
+    def _nobody(self, _repo: RepoRef) -> Repo:
+        raise AssertionError("starting asks GitHub nothing")
+
+    async def label(self, login: str) -> Task:
+        self.number += 1
+        self.at += 1.0
+        issue = IssueSnapshot(
+            number=self.number, title="Do it", body="", author=Actor(login=login, id=1)
+        )
+        task, _ = await self.starter.start(
+            REPO, issue, Actor(login=login, id=1), RepoConfig(), label_event_id=str(self.number)
+        )
+        return task
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    from bot.github.git import Git
+
+    store = await SqliteStore.open(tmp_path / "chimera.db")
+    configs = Configs(Git(tmp_path), origin_of=lambda _r: pytest.fail("no mirror"), now=lambda: 0.0)
+    yield World(store, configs)
+    await store.close()
+
+
+async def test_one_person_begins_ten_in_an_hour_and_the_rest_waits_its_turn(world: World) -> None:
+    tasks = [await world.label("ada") for _ in range(STARTS_BY_ACTOR + 2)]
+    assert [t.status for t in tasks[:STARTS_BY_ACTOR]] == [Status.QUEUED] * STARTS_BY_ACTOR
+    for late, first in zip(tasks[STARTS_BY_ACTOR:], tasks, strict=False):
+        assert late.status is Status.WAITING
+        assert late.wait is not None
+        assert late.wait.on is WaitFor.RATE_LIMIT
+        assert late.wait.until == first.created_at + HOUR_S
+        assert "ada started" in late.wait.reason
+
+
+async def test_others_are_not_held_up_until_the_repository_is_full(world: World) -> None:
+    people = [f"p{n}" for n in range(STARTS_IN_REPOSITORY + 1)]
+    tasks = [await world.label(login) for login in people]
+    assert all(t.status is Status.QUEUED for t in tasks[:-1])
+    assert tasks[-1].status is Status.WAITING
+
+
+async def test_what_waited_begins_when_its_hour_has_come(world: World) -> None:
+    tasks = [await world.label("ada") for _ in range(STARTS_BY_ACTOR + 1)]
+    assert await world.queue.wake_due() == []
+    world.at = tasks[0].created_at + HOUR_S
+    assert await world.queue.wake_due() == [tasks[-1].id]
