@@ -56,6 +56,8 @@ class Masker:
 
     def __call__(self, text: str) -> str:
         """The text with every secret replaced by `[secret]`."""
+        if len(text) < MIN_SECRET:
+            return text
         if self._pattern is not None:
             text = self._pattern.sub(MASK, text)
         return _PATTERNS.sub(MASK, text)

@@ -1,8 +1,12 @@
 """`chimera deliveries …`: what GitHub has sent to a running server."""
 
+import os
+from pathlib import Path
+from typing import Any
+
 import click
 
-from bot.cli.options import server_options
+from bot.cli.options import data_dir_option, server_options
 from bot.cli.talk import as_json_option, emit, say, table
 from bot.cli.task import ask, change
 
@@ -52,3 +56,39 @@ def replay(delivery_id: str, server_url: str, as_json: bool) -> None:
     """Read a stored delivery once more; nothing is done twice by it."""
     done = change(server_url, f"/api/deliveries/{delivery_id}/replay")
     emit(done) if as_json else say(f"{delivery_id} will be read again")
+
+
+@deliveries.command()
+@data_dir_option
+@as_json_option
+def sweep(data_dir: Path | None, as_json: bool) -> None:
+    """Have GitHub send again what it could not deliver, at most three times each.
+
+    A running server does the same every five minutes.
+    """
+    import asyncio
+
+    from bot import log
+    from bot.config.environment import load_settings
+
+    log.set_up(level="WARNING")
+    asked = asyncio.run(_swept(load_settings(os.environ, overrides={"data_dir": data_dir})))
+    if as_json:
+        emit({"asked": asked})
+        return
+    for guid in asked:
+        click.echo(guid)
+    say(f"GitHub was asked for {len(asked)} deliveries")
+
+
+async def _swept(settings: Any) -> list[str]:
+    """The GUIDs that GitHub was asked for. Raises ConfigError without an App."""
+    from bot.agents.cage import Cage, CageKind
+    from bot.app import create_app
+    from bot.errors import ConfigError
+
+    cage = await Cage.open(CageKind.NONE)  # nothing is run here
+    async with create_app(settings, agents={}, cage=cage) as house:
+        if house.reconciler is None:
+            raise ConfigError("no GitHub App is configured: run `chimera setup`")
+        return await house.reconciler.redeliver()

@@ -6,7 +6,22 @@ from typing import Any
 
 import click
 
-from bot.cli import config, db, dead, deliveries, demo, run, serve, task, token, version
+from bot.cli import (
+    config,
+    db,
+    dead,
+    deliveries,
+    demo,
+    dev,
+    doctor,
+    run,
+    serve,
+    setup,
+    task,
+    token,
+    verify,
+    version,
+)
 from bot.cli.talk import say
 from bot.errors import ChimeraError, NotFound, WrongState
 
@@ -46,13 +61,17 @@ def cli(debug: bool) -> None:
 for command in (
     serve.serve,
     demo.demo,
+    setup.setup,
+    doctor.doctor,
     run.run,
     task.task,
     dead.dead,
     deliveries.deliveries,
     config.config,
+    dev.dev,
     db.db,
     token.token,
+    verify.verify,
     version.version,
 ):
     cli.add_command(command)

@@ -3,7 +3,6 @@
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -15,12 +14,20 @@ from bot.cli.talk import as_json_option, emit, pairs, say
     "--repo",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     default=Path(),
-    help="A git repository. [default: the present directory]",
+    help="A git repository, or a directory in one. [default: the present directory]",
 )
 @click.option("--feature", required=True, help="What to build; `-` reads it from standard input.")
 @click.option(
     "--agent",
-    help="`llm:MODEL`, `command:PROGRAM` or `replay:FILE`, for all four. [default: the settings]",
+    help="For all roles: `llm:PROVIDER:MODEL`, `command:PROGRAM` or `replay:FILE`. "
+    "[default: the settings]",
+)
+@click.option(
+    "--show",
+    "shows",
+    type=click.Path(path_type=Path, exists=True),
+    multiple=True,
+    help="A path that a command agent may read in its cage, besides its program; repeatable.",
 )
 @click.option("--target-url", default="", help="Where the tests run, when it is served already.")
 @click.option(
@@ -31,84 +38,51 @@ from bot.cli.talk import as_json_option, emit, pairs, say
 )
 @as_json_option
 def run(
-    repo: Path, feature: str, agent: str | None, target_url: str, file: Path | None, as_json: bool
+    repo: Path,
+    feature: str,
+    agent: str | None,
+    shows: tuple[Path, ...],
+    target_url: str,
+    file: Path | None,
+    as_json: bool,
 ) -> None:
     """Run the workflow on a local repository; it leaves a branch with tests, code and evidence.
 
-    Phases that need a hub are skipped, and listed as skipped.
-    """
-    import asyncio
+    The base is the branch that is checked out; uncommitted changes are left out, and the work
+    tree is not touched. Phases that need a hub are skipped, and listed as skipped.
 
+    A command agent is run in the cage at the root of a fresh checkout, once a turn. The task is on
+    its standard input, CHIMERA_ROLE says who it is (e2e-tester, coder, guardian), and its answer
+    goes to the file CHIMERA_RESULT as JSON; the guardian's is
+    {"decision": "approve", "summary": "…"}.
+
+    Exits 0 when the branch is ready, 1 when the work failed or needs a decision, 2 for wrong
+    usage, 69 without a sandbox, 78 for a configuration to be mended, 130 when interrupted (then
+    the branch is taken back).
+    """
     from bot import log
+    from bot.cli.interrupts import until_interrupted
+    from bot.cli.run_words import document, exit_code, next_step, rows, teller
     from bot.config.environment import load_settings
+    from bot.errors import InputError
     from bot.workflow.local_run import run_local
     from bot.workflow.registry import agent_named, agents_of
 
     log.set_up(level="WARNING")
     settings = load_settings(os.environ)
+    if shows and agent is None:
+        raise InputError("--show is for a command agent; name one with --agent command:PROGRAM")
+    agents = agent_named(agent, settings, shows) if agent else agents_of(settings)
     text = sys.stdin.read() if feature == "-" else feature
-    agents = agent_named(agent, settings) if agent else agents_of(settings)
     layer = (str(file), file.read_bytes()) if file is not None else None
-    done = asyncio.run(
-        run_local(repo, text, agents, target_url=target_url, config=layer, say=_tell)
+    done = until_interrupted(
+        run_local(repo, text, agents, target_url=target_url, config=layer, tell=teller())
     )
-    document = _document(done)
     if as_json:
-        emit(document)
+        emit(document(done))
     else:
-        task = document["task"]
-        pairs(
-            [
-                ("status", task["status"]),
-                ("branch", task["branch"]),
-                ("said", task["summary"]),
-                ("skipped", ", ".join(document["skipped"])),
-                ("cage", document["cage"]),
-            ]
-        )
-    if document["task"]["status"] != "COMPLETED":
-        raise SystemExit(1)
-
-
-def _tell(line: Any) -> None:
-    from bot.workflow.report.words import TITLES, duration
-
-    said = line.summary.splitlines()[0][:110]
-    say(f"  {TITLES[line.phase]:<16} {line.outcome:<5} {duration(line.seconds):>7}  {said}")
-
-
-def _document(done: Any) -> dict[str, Any]:
-    from bot.web.shapes import task_out
-
-    return {
-        "task": task_out(done.task).model_dump(mode="json"),
-        "journal": [
-            {
-                "phase": line.phase.value,
-                "verdict": line.outcome.value,
-                "summary": line.summary,
-                "seconds": round(line.seconds, 3),
-            }
-            for line in done.journal
-        ],
-        "skipped": [entry.partition(":")[0] for entry in done.task.facts.skipped],
-        "skipped_because": list(done.task.facts.skipped),
-        "red": _proof(done.task.facts.red),
-        "green": [_proof(proof) for proof in done.task.facts.green],
-        "evidence_commit": done.evidence_sha,
-        "cage": done.cage,
-    }
-
-
-def _proof(proof: Any) -> dict[str, Any] | None:
-    if proof is None:
-        return None
-    return {
-        "command": proof.command,
-        "sha": proof.sha,
-        "exit_code": proof.exit_code,
-        "passed": proof.passed,
-        "failed": proof.failed,
-        "errors": proof.errors,
-        "log": proof.log,
-    }
+        pairs(rows(done))
+    if (advice := next_step(done.task)) is not None:
+        say(advice)
+    if code := exit_code(done.task):
+        raise SystemExit(code)

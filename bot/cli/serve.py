@@ -39,9 +39,16 @@ def serve(file: Path | None, **flags: Any) -> None:
     """
     import asyncio
 
-    from bot import app, log
+    from bot import door, log
     from bot.config.environment import load_settings
 
     settings = load_settings(os.environ, file=file, overrides=flags)
     log.set_up(level=settings.log_level)
-    asyncio.run(app.serve(settings))
+    asyncio.run(door.serve(settings, _furnish))
+
+
+def _furnish() -> Any:
+    """What makes the house behind the door; imported while the door is open already."""
+    from bot.app import create_app
+
+    return lambda settings, opened: create_app(settings, opened=opened)

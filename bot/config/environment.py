@@ -15,6 +15,7 @@ from bot.errors import ConfigError
 
 PREFIX = "CHIMERA_"
 CONFIG_VARIABLE = "CHIMERA_CONFIG"
+SETTINGS_FILE = "settings.yml"  #: in the data directory; `chimera setup` writes it
 MAX_VALUE_FILE = 64 * 1024  #: bytes of a file that holds one value; a key has about 2,000
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
@@ -84,6 +85,7 @@ def load_settings(
     path = file if file is not None else Path(named) if named else None
     if path is not None:
         _from_file(found, path)
+    _from_data_dir(found)
     return _checked(found)
 
 
@@ -161,6 +163,18 @@ def _from_file(found: _Found, path: Path) -> None:
         return
     for name, value in marked.value.items():
         found.put(name, value, str(marked.place((name,))))
+
+
+def _from_data_dir(found: _Found) -> None:
+    """What `chimera setup` has written, under everything that was said otherwise."""
+    named = found.values.get("data_dir") or Settings.model_fields["data_dir"].default
+    try:
+        path = Path(named).expanduser() / SETTINGS_FILE
+        is_there = path.is_file()
+    except (OSError, RuntimeError, TypeError, ValueError):
+        return  # a data directory that cannot be one is told by its own check
+    if is_there:
+        _from_file(found, path)
 
 
 def _checked(found: _Found) -> Settings:

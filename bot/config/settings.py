@@ -6,7 +6,8 @@ Where a value comes from, the first that speaks wins:
 2. `CHIMERA_<NAME>` in the environment, or `CHIMERA_<NAME>_FILE`: a file that holds the value,
 3. Probot's name for it (`APP_ID`, `PRIVATE_KEY`, `WEBHOOK_SECRET` …), or that with `_FILE`,
 4. the YAML file named by `--config` or `CHIMERA_CONFIG`,
-5. the default below.
+5. `settings.yml` in the data directory, which `chimera setup` writes,
+6. the default below.
 
 An empty variable counts as not set. Every problem is reported at once; each names the variable,
 what is wrong with it and what to do. Secrets are never part of a problem's text.

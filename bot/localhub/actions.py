@@ -167,7 +167,7 @@ async def _live(world: World, repo: Repository, run: Run) -> None:
     try:
         await _turn(world, repo, run)
         if not run.cancelled:
-            await execute(world, repo, run)
+            await (world.carry_out or execute)(world, repo, run)
     except (OSError, act.ActMissing) as error:
         run.jobs[0].log.append(f"localhub could not start act: {error}")
         run.conclusion = "startup_failure"

@@ -34,7 +34,7 @@ from bot.localhub.state import (
     Repository,
 )
 from bot.localhub.webhooks import Webhooks
-from bot.localhub.world import ACTIONS_APP_ID, DEFAULT_LABELS, World
+from bot.localhub.world import ACTIONS_APP_ID, DEFAULT_LABELS, CarryOut, World
 
 SETTLE_S = 30.0
 
@@ -43,10 +43,16 @@ class LocalHub:
     """A GitHub on your laptop. One per root directory; use it from one event loop."""
 
     def __init__(
-        self, root: Path, *, now: Callable[[], float] = time.time, act: bool = True
+        self,
+        root: Path,
+        *,
+        now: Callable[[], float] = time.time,
+        act: bool = True,
+        carry_out: CarryOut | None = None,
     ) -> None:
+        """``act=False``: pushes start nothing; ``carry_out`` is what a run does instead of act."""
         root.mkdir(parents=True, exist_ok=True)
-        self.world = World(root.resolve(), now=now, run_actions=act)
+        self.world = World(root.resolve(), now=now, run_actions=act, carry_out=carry_out)
         self.faults = Faults()
         self.calls = Calls()
         self.git_calls = Calls()

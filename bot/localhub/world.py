@@ -4,6 +4,7 @@ import base64
 import itertools
 import time
 import uuid
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,11 @@ from bot.localhub.state import (
     Json,
     Label,
     Repository,
+    Run,
 )
 from bot.localhub.webhooks import Webhooks, encode
+
+CarryOut = Callable[["World", Repository, Run], Awaitable[None]]
 
 #: The App behind GITHUB_TOKEN and the checks of Actions, with GitHub's own number for it.
 ACTIONS_APP_ID = 15368
@@ -42,6 +46,8 @@ class World:
     now: Clock = time.time
     base_url: str = "http://localhub.test"
     run_actions: bool = True
+    #: What carries out a run instead of act: a script of a test's.
+    carry_out: CarryOut | None = None
     accounts: dict[str, Account] = field(default_factory=dict)
     repositories: dict[int, Repository] = field(default_factory=dict)
     #: Former full names, lower case, of renamed and transferred repositories.

@@ -41,7 +41,7 @@ class Sweep:
 
     name: str
     every_s: float
-    run: Callable[[], Awaitable[None]]
+    run: Callable[[], Awaitable[object]]  #: what it returns is for other callers
 
 
 class ChimeraDaemon:

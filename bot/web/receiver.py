@@ -6,6 +6,7 @@ of ours is a 503, so that GitHub's delivery log shows it as failed and it is sen
 """
 
 import asyncio
+from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,11 +14,13 @@ from starlette.responses import Response
 from bot.errors import StoreError
 from bot.github.webhook import BadHeader, BadSignature, Delivery, Unreadable, parse, to_json
 from bot.log import get
+from bot.tasks.inbox import Inbox
 from bot.web.body import BodyReader
-from bot.web.parts import WebParts
+from bot.web.parts import WebSettings
 from bot.web.problem import RETRY_AFTER_S, Problem, json_response
 
 TOGETHER = 96 * 1024 * 1024  #: bytes of large bodies in memory at one time
+HOOK_PATHS = ("/webhook", "/api/github/webhooks")  #: the second is the name that Probot gave it
 OFF_THE_LOOP = 128 * 1024  #: bytes; hashing and parsing more would hold up the event loop
 
 _log = get("web")
@@ -26,12 +29,19 @@ _log = get("web")
 class Receiver:
     """The webhook's door."""
 
-    def __init__(self, parts: WebParts) -> None:
-        self._parts = parts
+    def __init__(
+        self,
+        queue: Inbox,
+        settings: WebSettings,
+        draining: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._queue = queue
+        self._settings = settings
+        self._draining = draining
         self._bodies = BodyReader(
-            limit=parts.settings.body_limit,
+            limit=settings.body_limit,
             together=TOGETHER,
-            within_s=parts.settings.body_deadline_s,
+            within_s=settings.body_deadline_s,
         )
 
     async def receive(self, request: Request) -> Response:
@@ -66,15 +76,15 @@ class Receiver:
         return delivery
 
     def _parse(self, request: Request, body: bytes) -> Delivery:
-        return parse(request.headers, body, secrets=self._parts.settings.webhook_secrets)
+        return parse(request.headers, body, secrets=self._settings.webhook_secrets)
 
     async def _take(self, delivery: Delivery) -> Response:
         if delivery.event is None:
             _log.info("delivery_ignored", delivery=delivery.id, event_name=delivery.event_name)
             return _answer(202, "ignored", delivery)
-        if self._parts.draining():
+        if self._draining():
             return _not_now("Shutting down.")
-        is_new = await self._parts.queue.accept(
+        is_new = await self._queue.accept(
             delivery.id, delivery.event_name, delivery.action, to_json(delivery.event)
         )
         _log.info(

@@ -30,7 +30,7 @@ from bot.web.health import Health
 from bot.web.openapi import document
 from bot.web.parts import WebParts
 from bot.web.problem import Problem, from_error, json_response
-from bot.web.receiver import Receiver
+from bot.web.receiver import HOOK_PATHS, Receiver
 from bot.web.render import HERE, page
 from bot.web.row import Row
 from bot.web.session import Sessions
@@ -135,15 +135,18 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 def make_web(parts: WebParts) -> Starlette:
     """The application with every door. Who makes the parts opens and closes them."""
     sessions = Sessions()
-    receiver, health, sign_in = Receiver(parts), Health(parts), SignIn(parts, sessions)
+    receiver, health, sign_in = (
+        Receiver(parts.queue, parts.settings, parts.draining),
+        Health(parts),
+        SignIn(parts, sessions),
+    )
     description = document(API, version=__version__)
 
     async def openapi(_request: Request) -> Response:
         return json_response(description)
 
     routes: list[BaseRoute] = [
-        Route("/webhook", receiver.receive, methods=["POST"]),
-        Route("/api/github/webhooks", receiver.receive, methods=["POST"]),
+        *(Route(path, receiver.receive, methods=["POST"]) for path in HOOK_PATHS),
         Route("/health", health.health),
         Route("/livez", health.livez),
         Route("/readyz", health.readyz),

@@ -7,46 +7,85 @@ would hold two hundred connections. The body has a deadline of its own, in `body
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
-import h11
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEADER_DEADLINE_S = 15.0
 MAX_HEADERS = 64 * 1024  #: bytes
 MAX_CONNECTIONS = 2000  #: at one time; above it a client is told 503
 
 
-class ImpatientProtocol(H11Protocol):
-    """Closes a connection whose request line and headers do not arrive in time."""
+class ImpatientProtocol(HttpToolsProtocol):
+    """Closes a connection whose request line and headers do not arrive in time, or are too long."""
 
     header_deadline_s = HEADER_DEADLINE_S
-    _timer: asyncio.TimerHandle | None = None
+    _timer: asyncio.TimerHandle | None = None  #: runs while a head is being waited for
+    _head_size = 0
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
+        super().connection_made(cast(asyncio.Transport, _Together(transport, self.loop)))
         self._watch()
 
     def data_received(self, data: bytes) -> None:
+        self._head_size += len(data)
         super().data_received(data)
+        if self._timer is not None and self._head_size > MAX_HEADERS:
+            self._stop()
+            self.transport.close()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
         self._watch()
+
+    def on_headers_complete(self) -> None:
+        self._stop()
+        super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._stop()
 
     def _watch(self) -> None:
-        if self.conn.their_state is not h11.IDLE:
-            self._stop()
-        elif self._timer is None:
+        if self._timer is None:
+            self._head_size = 0
             self._timer = self.loop.call_later(self.header_deadline_s, self.transport.close)
 
     def _stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+class _Together:
+    """A transport that sends what was written in one turn of the loop in one piece.
+
+    uvicorn writes the head of an answer and then its body; two system calls and two packets.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._pieces: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        if not self._pieces:
+            self._loop.call_soon(self._flush)
+        self._pieces.append(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def _flush(self) -> None:
+        pieces, self._pieces = self._pieces, []
+        if pieces and not self._transport.is_closing():
+            self._transport.write(b"".join(pieces))
 
 
 class WebServer(uvicorn.Server):
@@ -58,7 +97,7 @@ class WebServer(uvicorn.Server):
 
 
 def make_server(
-    app: ASGIApp, *, grace_s: float, protocol: type[H11Protocol] = ImpatientProtocol
+    app: ASGIApp, *, grace_s: float, protocol: type[HttpToolsProtocol] = ImpatientProtocol
 ) -> WebServer:
     """One worker; start it with `await server.serve(sockets=[listener])`.
 
@@ -76,7 +115,6 @@ def make_server(
             proxy_headers=False,
             server_header=False,
             limit_concurrency=MAX_CONNECTIONS,
-            h11_max_incomplete_event_size=MAX_HEADERS,
             timeout_graceful_shutdown=max(1, round(grace_s)),
         )
     )

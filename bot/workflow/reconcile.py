@@ -33,9 +33,13 @@ class Reconciler:
     app: App
     repo_of: Callable[[RepoRef], Repo]
 
-    async def redeliver(self) -> None:
-        """A: have GitHub send again what it could not deliver, at most three times each."""
+    async def redeliver(self) -> list[str]:
+        """A: have GitHub send again what it could not deliver, at most three times each.
+
+        The GUIDs of those that it was asked for now.
+        """
         seen: set[str] = set()
+        asked: list[str] = []
         for delivery in await self.app.deliveries(limit=LOOK_BACK):
             if delivery.guid in seen:
                 continue  # newest first: an older attempt of one that has been looked at
@@ -47,7 +51,9 @@ class Reconciler:
             if tries < MAX_REDELIVERIES:
                 await self.lasting.put(key, str(tries + 1))
                 await self.app.redeliver(delivery.id)
+                asked.append(delivery.guid)
                 log.info("delivery_asked_again", delivery=delivery.guid, tries=tries + 1)
+        return asked
 
     async def compare(self) -> None:
         """B: every labelled open issue has its task."""
