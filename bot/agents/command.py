@@ -43,7 +43,9 @@ class CommandAgent:
 
     async def run(self, brief: Brief, emit: Emit) -> Reply:
         """See `Agent.run`."""
-        outbox = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="chimera-reply-"))
+        # beside the checkout, so that whoever removes that removes both
+        beside = brief.workspace.parent
+        outbox = Path(await asyncio.to_thread(tempfile.mkdtemp, None, "chimera-reply-", beside))
         started = time.monotonic()
 
         def tell(kind: EventKind, text: str) -> None:

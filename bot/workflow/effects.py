@@ -86,6 +86,12 @@ class Effects:
         await self._ledger.sent(key, fence=self._fence)
         return await self._send(effect, call, look_up)
 
+    async def tried(self, kind: EffectKind) -> list[tuple[str, EffectState]]:
+        """The names of all effects of a kind that this task ever intended, and their states."""
+        prefix = f"{self._task_id}/{kind}/"
+        rows = await self._ledger.of_task(self._task_id)
+        return [(row.key.removeprefix(prefix), row.state) for row in rows if row.kind is kind]
+
     async def _adopt_after_quiet(self, effect: Effect, look_up: LookUp) -> Remote | None:
         visible_at = effect.intent_at + self._quiet_s
         if self._now() < visible_at:

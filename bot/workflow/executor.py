@@ -37,6 +37,7 @@ from bot.workflow.breakers import Breakers, dependency_of, hub_of
 from bot.workflow.flow import ChimeraWorkflow, bounds_of, follow, status_at
 from bot.workflow.phases.step import Ctx, Meter
 from bot.workflow.phases.table import PHASES
+from bot.workflow.steering import waited
 from bot.workflow.submitting import with_issue
 
 log = get("workflow")
@@ -92,7 +93,7 @@ class ChimeraExecutor:
     async def execute_workflow(self, task: Task) -> ChimeraWorkflow:
         """Run a task to its end, or to where only a person can go on; returns it finished.
 
-        Raises InputError where the repository or an agent is missing.
+        Raises InputError where the repository or an agent is missing, CageMissing.
         """
         if self._queue is not None:
             return ChimeraWorkflow(task=await self._to_the_end(self._queue, task))
@@ -117,6 +118,7 @@ class ChimeraExecutor:
 
     async def _step(self, task: Task, at_the_end: contextlib.AsyncExitStack) -> Task:
         queue, started, meter, claimed = self._queue, self._now(), Meter(), task
+        task = waited(task, task.run_at)  # where an event ended the wait, and nobody counted it
         assert queue is not None, "only an executor with a queue advances tasks"
         bounds = Bounds()
         try:

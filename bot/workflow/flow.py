@@ -93,8 +93,8 @@ class WorkflowResult:
     """What a finished workflow leaves behind; a member is empty where its phase was skipped."""
 
     test_path: str
-    code_pr_id: int
-    deployment_url: str
+    code_pr_id: int  #: the pull request's number; 0 on a local run
+    deployment_url: str  #: of ours, else the task's `target_url` once the tests passed there
     branch: str
     head_sha: str
 
@@ -117,10 +117,12 @@ class ChimeraWorkflow:
     def result(self) -> WorkflowResult:
         facts = self.task.facts
         live = facts.production or facts.staging
+        deployed = live.url if live is not None else ""
+        validated = facts.validation is not None and facts.validation.green
         return WorkflowResult(
             test_path=facts.tests[0].path if facts.tests else "",
             code_pr_id=facts.pull,
-            deployment_url=live.url if live is not None else "",
+            deployment_url=deployed or (self.task.target_url if validated else ""),
             branch=facts.branch,
             head_sha=facts.head_sha,
         )

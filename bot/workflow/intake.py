@@ -4,6 +4,7 @@ An event may come late, twice, out of order or never, so it only ever says where
 do something is asked of GitHub, by role. Bots, ourselves among them, never command.
 """
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -210,17 +211,19 @@ class Intake:
 
     async def _ran(self, event: RunEnded, inbox_id: int) -> None:
         key = run_key(event.repo.id, event.run_id)
-        await self._note(key, conclusion=event.conclusion)
-        await self.queue.wake(key, inbox_id=inbox_id)
+        note = await self._noted(key, conclusion=event.conclusion)
+        # Begun in this order they are done in this order, and wait for the disk only once.
+        await asyncio.gather(self.lasting.put(key, note), self.queue.wake(key, inbox_id=inbox_id))
 
     async def _deployed(self, event: Deployed) -> None:
         if event.run_id and event.environment_url:
-            await self._note(run_key(event.repo.id, event.run_id), url=event.environment_url)
+            key = run_key(event.repo.id, event.run_id)
+            await self.lasting.put(key, await self._noted(key, url=event.environment_url))
 
-    async def _note(self, key: str, **said: str) -> None:
-        """Keep what a delivery said, so that the step that it wakes need not ask."""
+    async def _noted(self, key: str, **said: str) -> str:
+        """What is kept of a run's deliveries, so that the step that they wake need not ask."""
         known: Mapping[str, Any] = json.loads(await self.lasting.value(key) or "{}")
-        await self.lasting.put(key, json.dumps({**known, **said}))
+        return json.dumps({**known, **said})
 
     async def _pull_changed(self, event: PullChanged, inbox_id: int) -> None:
         task = await self.queue.find_by_pull(event.repo.id, event.pull)

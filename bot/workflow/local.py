@@ -15,7 +15,8 @@ from pathlib import Path
 
 from bot.agents.cage import Cage
 from bot.agents.roster import Prompts
-from bot.errors import InputError
+from bot.domain import Role
+from bot.errors import ConfigError, InputError
 from bot.github.git import Git
 from bot.github.git_process import git as run_git
 from bot.tasks.lasting import Lasting
@@ -26,6 +27,8 @@ from bot.workflow.context import Contexts, Tools
 from bot.workflow.phases.step import AgentsRegistry
 from bot.workflow.repoconfig import Configs
 from bot.workflow.workspace import Origin
+
+ASKED = (Role.E2E_TESTER, Role.CODER, Role.GUARDIAN)  #: without a hub nothing is dispatched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +52,11 @@ async def local_parts(
     config: tuple[str, bytes] | None = None,
     cage: Cage | None = None,
 ) -> AsyncIterator[LocalParts]:
-    """Everything that a local run needs, gone afterwards. Raises InputError, CageMissing."""
+    """Everything that a local run needs, gone afterwards.
+
+    Raises InputError, ConfigError where an agent is missing, CageMissing.
+    """
+    _all_there(agents)
     origin = await local_origin(repository)
     with tempfile.TemporaryDirectory(prefix="chimera-run-") as scratch:
         folder = Path(scratch)
@@ -111,6 +118,15 @@ async def asked_of(repository: Path, *args: str) -> str:
     else:
         done = await run_git(args, git_dir=repository)
     return done.text if done.code == 0 else ""
+
+
+def _all_there(agents: AgentsRegistry) -> None:
+    missing = [role.value for role in ASKED if role not in agents]
+    if missing:
+        raise ConfigError(
+            f"No agent is configured for {', '.join(missing)}. Name one for all roles with --agent "
+            "(llm:PROVIDER:MODEL, command:PROGRAM or replay:FILE), or set CHIMERA_MODEL and its key"
+        )
 
 
 def _root(directory: Path) -> Path | None:

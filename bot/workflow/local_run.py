@@ -5,14 +5,15 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bot.domain import JournalLine, Phase, Role, Task
-from bot.errors import ConfigError, NotFound
+from bot.domain import JournalLine, Phase, Task
+from bot.errors import NotFound
 from bot.github.changes import Change as FileChange
 from bot.github.changes import Changes
+from bot.workflow.evidence import bundle
 from bot.workflow.executor import ChimeraExecutor, create_chimera_task
 from bot.workflow.local import LocalParts, asked_of, local_parts
 from bot.workflow.phases.step import AgentsRegistry
@@ -21,7 +22,6 @@ from bot.workflow.report.words import WORKING_PHASES
 from bot.workflow.workspace import Taken, Workspace
 
 TELL_EVERY_S = 0.2
-ASKED = (Role.E2E_TESTER, Role.CODER, Role.GUARDIAN)  #: without a hub nothing is deployed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,6 @@ async def run_local(
     for a broken chimera.yml or a missing agent, CageMissing.
     """
     task = create_chimera_task(feature=feature, target_url=target_url, now=now)
-    _all_there(agents)
     async with local_parts(repository, agents, now=now, config=config) as parts:
         await _announce(parts, task, tell)
         running = asyncio.create_task(_executor(parts, now).execute_workflow(task))
@@ -81,36 +80,6 @@ async def run_local(
         cage = parts.tools.cage.describe()
         sha = await _leave_evidence(parts, task, journal, cage)
         return LocalRun(task=task, journal=journal, cage=cage, evidence_sha=sha)
-
-
-def evidence(task: Task, journal: Sequence[JournalLine], cage: str) -> dict[str, Any]:
-    """What was run on which commit, and what came out, as plain data."""
-    return {
-        "task": task.id,
-        "feature": task.feature,
-        "status": task.status.value,
-        "summary": task.summary,
-        "cage": cage,
-        "facts": asdict(task.facts),
-        "journal": [
-            {
-                "phase": line.phase.value,
-                "verdict": line.outcome.value,
-                "summary": line.summary,
-                "seconds": round(line.seconds, 3),
-            }
-            for line in journal
-        ],
-    }
-
-
-def _all_there(agents: AgentsRegistry) -> None:
-    missing = [role.value for role in ASKED if role not in agents]
-    if missing:
-        raise ConfigError(
-            f"No agent is configured for {', '.join(missing)}. Name one for all roles with --agent "
-            "(llm:PROVIDER:MODEL, command:PROGRAM or replay:FILE), or set CHIMERA_MODEL and its key"
-        )
 
 
 def _executor(parts: LocalParts, now: Callable[[], float]) -> ChimeraExecutor:
@@ -171,7 +140,9 @@ async def _leave_evidence(
         return ""
     origin = parts.tools.origin_of(None)
     workspace = Workspace(parts.tools.git, origin, parts.tools.folder / task.id)
-    text = json.dumps(evidence(task, journal, cage), indent=2, ensure_ascii=False) + "\n"
+    effects = await parts.tools.ledger.of_task(task.id)
+    document = bundle(task, journal, effects, cage=cage)
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     path = f".chimera/{task.id}.json"
     change = FileChange(path=path, content=text.encode())
     taken = Taken(files=(), odd=(), raw=Changes(files=(change,)))

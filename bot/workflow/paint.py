@@ -10,12 +10,12 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from bot.domain import EffectKind, Status, Task
+from bot.domain import EffectKind, EffectState, Status, Task
 from bot.github.repo import Repo
 from bot.tasks.queue import TaskQueue
 from bot.workflow.effects import Effects, Remote
 from bot.workflow.paint_checks import CheckPainter
-from bot.workflow.painted import Painted, dump, load
+from bot.workflow.painted import Painted, doubtful, dump, load
 from bot.workflow.report.labels import state_label
 from bot.workflow.report.marker import read_marker
 from bot.workflow.report.status import status_comment
@@ -53,11 +53,13 @@ class Painter:
             easel = await self._easel_for(task)
             if easel is None:
                 return None
-            painted = load(await self._queue.picture(task.id))
+            before = await self._queue.picture(task.id)
+            painted = load(before)
             try:
                 looks = [await part(easel, painted) for part in PARTS]
             finally:
-                await self._queue.save_picture(task.id, dump(painted))
+                if not await self._queue.save_picture(task.id, dump(painted), was=before):
+                    await self._doubt(task.id)
         if task.status.ended:
             self._locks.pop(task.id, None)
         return min((at for at in looks if at is not None), default=None)
@@ -66,35 +68,40 @@ class Painter:
         """Show this state before going on, whatever would otherwise be put off."""
         await self.paint(task)
 
+    async def _doubt(self, task_id: str) -> None:
+        """Another process painted meanwhile: nobody knows whose call came last, so all is drawn."""
+        while True:
+            before = await self._queue.picture(task_id)
+            if await self._queue.save_picture(task_id, dump(doubtful(load(before))), was=before):
+                return await self._queue.picture_soon(task_id)
+
     def _lock(self, task_id: str) -> asyncio.Lock:
         return self._locks.setdefault(task_id, asyncio.Lock())
 
 
 async def _receipt(easel: Easel, painted: Painted) -> float | None:
-    """👀 as soon as the task exists; away at the end, when 🚀 or 👎 comes."""
+    """👀 while the task lives; at the end it goes, and 🚀 or 👎 comes. One of them at a time."""
     task, repo = easel.view.task, easel.repo
+    wanted = REACTIONS.get(task.status, "") if task.status.ended else "eyes"
+    if wanted == painted.reaction:
+        return None
+    number = painted.reactions + 1
 
-    async def look() -> Remote:
-        return Remote(id=str(await repo.react_to_issue(task.issue, "eyes")))
+    async def remove() -> Remote:
+        await repo.unreact_to_issue(task.issue, painted.reaction_id)
+        return Remote(id=str(painted.reaction_id))
 
-    async def look_away() -> Remote:
-        await repo.unreact_to_issue(task.issue, painted.eyes)
-        return Remote(id=str(painted.eyes))
+    async def add() -> Remote:
+        return Remote(id=str(await repo.react_to_issue(task.issue, wanted)))
 
-    async def say() -> Remote:
-        return Remote(id=str(await repo.react_to_issue(task.issue, REACTIONS[task.status])))
-
-    if not painted.eyes and not task.status.ended:
-        made = await easel.effects.ensure(EffectKind.REACTION_ADD, "eyes", {}, look)
-        painted.eyes = int(made.id)
-    if task.status.ended and painted.eyes > 0:
-        await easel.effects.ensure(
-            EffectKind.REACTION_REMOVE, f"eyes-{painted.eyes}", {}, look_away
-        )
-        painted.eyes = -1
-    if (wanted := REACTIONS.get(task.status, "")) and painted.verdict != wanted:
-        await easel.effects.ensure(EffectKind.REACTION_ADD, wanted, {}, say)
-        painted.verdict = wanted
+    if painted.reaction:
+        name = f"{number}-{painted.reaction}"
+        await easel.effects.ensure(EffectKind.REACTION_REMOVE, name, {}, remove)
+    made = 0
+    if wanted:
+        name = f"{number}-{wanted}"
+        made = int((await easel.effects.ensure(EffectKind.REACTION_ADD, name, {}, add)).id)
+    painted.reaction, painted.reaction_id, painted.reactions = wanted, made, number
     return None
 
 
@@ -106,21 +113,24 @@ async def _comment(easel: Easel, painted: Painted) -> float | None:
     if look == painted.text:
         return None
     if not painted.comment_id:
-        painted.comment_id = await _first_comment(easel, text)
-    else:
-        due = painted.text_at + easel.settle_s
-        if not _urgent(task) and easel.now < due:
-            return due
-        await _edit(easel, painted, text, look)
+        return await _first_comment(easel, painted, text, look)
+    due = painted.text_at + easel.settle_s
+    if not _urgent(task) and easel.now < due:
+        return due
+    await _edit(easel, painted, text, look)
     painted.text, painted.text_at = look, easel.now
     return None
 
 
-async def _first_comment(easel: Easel, text: str) -> int:
+async def _first_comment(easel: Easel, painted: Painted, text: str, look: str) -> float | None:
+    """Made, or found again: then it still says what an earlier try wanted, and is edited next."""
     task, repo, key = easel.view.task, easel.repo, easel.view.hmac_key
+    said = ""
 
     async def call() -> Remote:
+        nonlocal said
         made = await repo.create_comment(task.issue, text)
+        said = look
         return Remote(id=str(made.id), url=made.url)
 
     async def look_up(_since: float) -> Remote | None:
@@ -131,7 +141,8 @@ async def _first_comment(easel: Easel, text: str) -> int:
         return None
 
     made = await easel.effects.ensure(EffectKind.STATUS_COMMENT, "1", {"body": text}, call, look_up)
-    return int(made.id)
+    painted.comment_id, painted.text, painted.text_at = int(made.id), said, 0.0
+    return None if said else easel.now
 
 
 async def _edit(easel: Easel, painted: Painted, text: str, look: str) -> None:
@@ -139,9 +150,9 @@ async def _edit(easel: Easel, painted: Painted, text: str, look: str) -> None:
         await easel.repo.edit_comment(painted.comment_id, text)
         return Remote(id=str(painted.comment_id))
 
-    name = f"{painted.edits + 1}-{look[:12]}"
+    painted.edits += 1  # before the call: a try that failed may have been carried out
+    name = f"{painted.edits}-{look[:12]}"
     await easel.effects.ensure(EffectKind.COMMENT_EDIT, name, {"body": text}, call)
-    painted.edits += 1
 
 
 async def _pin(easel: Easel, painted: Painted) -> float | None:
@@ -172,21 +183,41 @@ async def _label(easel: Easel, painted: Painted) -> float | None:
 
 
 async def _swap_label(easel: Easel, painted: Painted, wanted: str) -> None:
-    task, repo, old = easel.view.task, easel.repo, painted.label
-    number = painted.labels + 1
+    task, repo = easel.view.task, easel.repo
+    painted.labels += 1  # before the calls: a try that failed may have been carried out
 
     async def add() -> Remote:
         await repo.add_label(task.issue, wanted)
         return Remote(id=wanted)
 
-    async def remove() -> Remote:
-        await repo.remove_label(task.issue, old)
-        return Remote(id=old)
+    await easel.effects.ensure(EffectKind.LABEL_ADD, f"{painted.labels}-{wanted}", {}, add)
+    for old in await _left_on(easel, painted, wanted):
 
-    await easel.effects.ensure(EffectKind.LABEL_ADD, f"{number}-{wanted}", {}, add)
-    if old:
-        await easel.effects.ensure(EffectKind.LABEL_REMOVE, f"{number}-{old}", {}, remove)
-    painted.label, painted.labels = wanted, number
+        async def remove(label: str = old) -> Remote:
+            await repo.remove_label(task.issue, label)
+            return Remote(id=label)
+
+        name = f"{painted.labels}-{old}"
+        await easel.effects.ensure(EffectKind.LABEL_REMOVE, name, {}, remove)
+    painted.label, painted.doubt = wanted, False
+
+
+async def _left_on(easel: Easel, painted: Painted, wanted: str) -> list[str]:
+    """The state labels that may be on the issue besides: the ledger knows of every try."""
+    added: dict[str, int] = {}
+    for name, _ in await easel.effects.tried(EffectKind.LABEL_ADD):
+        number, _, label = name.partition("-")
+        added[label] = max(added.get(label, 0), int(number))
+    removed: dict[str, int] = {}
+    for name, state in await easel.effects.tried(EffectKind.LABEL_REMOVE):
+        number, _, label = name.partition("-")
+        if state is EffectState.CONFIRMED:
+            removed[label] = max(removed.get(label, 0), int(number))
+    return [
+        label
+        for label, number in added.items()
+        if label != wanted and (painted.doubt or number > removed.get(label, 0))
+    ]
 
 
 async def _checks(easel: Easel, painted: Painted) -> float | None:

@@ -79,12 +79,14 @@ class CheckPainter:
             return waits or None
         task = self._view.task
         external = f"{task.id}/{task.cursor.attempt}"
-        check = self._check(picture)
+        check, made_now = self._check(picture), False
 
         async def call() -> Remote:
+            nonlocal made_now
             made = await self._repo.create_check(
                 picture.name, sha=sha, external_id=external, check=check
             )
+            made_now = True
             return Remote(id=str(made.id), url=made.url)
 
         async def look_up(_since: float) -> Remote | None:
@@ -97,6 +99,9 @@ class CheckPainter:
 
         made = await self._effects.ensure(EffectKind.CHECK, key, {"look": look}, call, look_up)
         painted.waiting_checks.pop(key, None)
+        if not made_now:  # found again: it still says what an earlier try wanted
+            painted.checks[key] = PaintedCheck(id=int(made.id), look="", at=0.0, completed=False)
+            return self._now
         painted.checks[key] = PaintedCheck(
             id=int(made.id),
             look=look,
@@ -127,9 +132,10 @@ class CheckPainter:
             await self._repo.update_check(known.id, check)
             return Remote(id=str(known.id))
 
-        name = f"{key}/{known.updates + 1}-{look[:12]}"
+        known.updates += 1  # before the call: a try that failed may have been carried out
+        name = f"{key}/{known.updates}-{look[:12]}"
         await self._effects.ensure(EffectKind.CHECK_UPDATE, name, {"look": look}, call)
-        known.look, known.at, known.updates = look, self._now, known.updates + 1
+        known.look, known.at = look, self._now
         known.completed = picture.status is Run.COMPLETED
         known.annotated = known.annotated or bool(check.annotations)
 

@@ -1,6 +1,6 @@
 """What a painter remembers of one task: what GitHub shows now, and under which ids."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic import TypeAdapter
 
@@ -30,11 +30,13 @@ class Painted:
     wanted_label: str = ""
     wanted_since: float = 0.0
     labels: int = 0  #: changes so far
-    eyes: int = 0  #: the reaction's id; -1 once it was taken away
-    verdict: str = ""  #: the reaction at the end
+    reaction: str = ""  #: ours on the issue: eyes, or the one that stands for the end
+    reaction_id: int = 0
+    reactions: int = 0  #: changes so far
     checks: dict[str, PaintedCheck] = field(default_factory=dict)  #: by "name@sha"
     waiting_checks: dict[str, float] = field(default_factory=dict)  #: since when one is wanted
     closed: bool = False
+    doubt: bool = False  #: whether another painter may have put on any of our labels
 
 
 _JSON = TypeAdapter(Painted)
@@ -43,6 +45,12 @@ _JSON = TypeAdapter(Painted)
 def load(text: str) -> Painted:
     """From the stored text; `{}` is a fresh one."""
     return _JSON.validate_json(text)
+
+
+def doubtful(painted: Painted) -> Painted:
+    """The same objects, with nothing assumed about what they show."""
+    checks = {key: replace(check, look="", at=0.0) for key, check in painted.checks.items()}
+    return replace(painted, text="", text_at=0.0, label="", checks=checks, doubt=True)
 
 
 def dump(painted: Painted) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bot.domain import Bounds, Phase, Status, Task, Thread, Wait, WaitFor
 from bot.workflow.flow import ORDER
-from bot.workflow.steering import forgotten
+from bot.workflow.steering import forgotten, waited
 
 MAX_NOTE = 8000  #: characters of one remark that reach the coder
 
@@ -14,6 +14,7 @@ def sent_back(
     task: Task, notes: Sequence[str], threads: Sequence[Thread], bounds: Bounds, at: float
 ) -> Task:
     """The task at the coder once more; where no round is left, a person is asked."""
+    task = waited(task, at)
     facts = task.facts
     known = {thread.id for thread in facts.threads}
     merged = (*facts.threads, *(t for t in threads if t.id not in known))
@@ -36,6 +37,7 @@ def sent_back(
 
 def reviewed_again(task: Task, at: float) -> Task:
     """A person pushed to the branch: what was found out about the old head is void."""
+    task = waited(task, at)
     facts = replace(forgotten(task.facts, Phase.GUARDIAN_REVIEW), approval=None)
     cursor = replace(
         task.cursor, phase=Phase.GUARDIAN_REVIEW, turn=1, attempt=task.cursor.attempt + 1

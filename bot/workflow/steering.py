@@ -27,8 +27,9 @@ def _retry(task: Task, command: Command, _actor: Actor, at: float, _via: str) ->
     cursor = Cursor(phase=phase, round=task.cursor.round, turn=1, attempt=task.cursor.attempt + 1)
     if task.status is Status.FAILED and phase is Phase.CODE_IMPLEMENTATION:
         cursor = replace(cursor, round=1)
-    facts = forgotten(task.facts, phase)
-    return replace(_queued(task, at), cursor=cursor, facts=facts, cause=None, cancel_by="")
+    queued = _queued(task, at)
+    facts = forgotten(queued.facts, phase)
+    return replace(queued, cursor=cursor, facts=facts, cause=None, cancel_by="")
 
 
 def _pause(task: Task, command: Command, actor: Actor, at: float, _via: str) -> Task:
@@ -65,7 +66,8 @@ def _approve(task: Task, command: Command, actor: Actor, at: float, via: str) ->
     if command.sha and not head.startswith(command.sha):
         raise WrongState(f"the head is `{head[:7]}` now, not `{command.sha[:7]}`; look again")
     approval = Approval(by=actor.login, sha=head, at=at, via=via)
-    return replace(_queued(task, at), facts=replace(task.facts, approval=approval))
+    queued = _queued(task, at)
+    return replace(queued, facts=replace(queued.facts, approval=approval))
 
 
 def _reject(task: Task, command: Command, actor: Actor, at: float, _via: str) -> Task:
@@ -95,7 +97,8 @@ def _deploy(task: Task, _command: Command, _actor: Actor, at: float, _via: str) 
 
 
 def _rollback(task: Task, _command: Command, actor: Actor, at: float, _via: str) -> Task:
-    facts = task.facts
+    queued = _queued(task, at)
+    facts = queued.facts
     if facts.production is None or facts.rollback_sha in ("", "none"):
         raise WrongState("nothing is known that was live before")
     facts = replace(
@@ -107,7 +110,7 @@ def _rollback(task: Task, _command: Command, actor: Actor, at: float, _via: str)
     cursor = replace(
         task.cursor, phase=Phase.PRODUCTION_DEPLOYMENT, turn=1, attempt=task.cursor.attempt + 1
     )
-    return replace(_queued(task, at), facts=facts, cursor=cursor)
+    return replace(queued, facts=facts, cursor=cursor)
 
 
 def forgotten(facts: Facts, phase: Phase) -> Facts:
@@ -126,13 +129,23 @@ def check_self_approval(task: Task, actor: Actor, *, prevented: bool) -> None:
 
 def _moved(task: Task, phase: Phase, at: float) -> Task:
     cursor = replace(task.cursor, phase=phase, turn=1, attempt=task.cursor.attempt + 1)
-    return replace(_queued(task, at), cursor=cursor, facts=forgotten(task.facts, phase))
+    queued = _queued(task, at)
+    return replace(queued, cursor=cursor, facts=forgotten(queued.facts, phase))
+
+
+def waited(task: Task, at: float) -> Task:
+    """The task with what it has waited for a person until `at`, ended or parked: no work."""
+    wait, since = task.wait, task.finished_at
+    if wait is not None and wait.on.needs_person:
+        since = wait.since
+    if not since:
+        return task
+    waited_s = task.facts.waited_s + max(0.0, at - since)
+    return replace(task, facts=replace(task.facts, waited_s=waited_s))
 
 
 def _queued(task: Task, at: float) -> Task:
-    if task.wait is not None and task.wait.on.needs_person and task.wait.since:
-        waited = task.facts.waited_s + max(0.0, at - task.wait.since)
-        task = replace(task, facts=replace(task.facts, waited_s=waited))
+    task = waited(task, at)
     return replace(task, status=Status.QUEUED, wait=None, tries=0, run_at=at, finished_at=None)
 
 

@@ -97,7 +97,7 @@ class Bench:
         return self._trial(command, sha, ran, {})
 
     async def _served(self, checkout: Path, sha: str, test: str, serve: str) -> Trial:
-        with tempfile.TemporaryDirectory(prefix="chimera-trial-") as out:
+        with tempfile.TemporaryDirectory(prefix="chimera-trial-", dir=checkout.parent) as out:
             script = Path(inside.__file__).parent / "serve_and_test.py"
             binds = [
                 Bind(host=script, inside=_SCRIPT),

@@ -7,7 +7,7 @@ that a test which moved to another file has not been deleted.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.workflow.runner_config import changed_runner
 from bot.workflow.testcases import Depth, TestCase, depth_of
@@ -44,8 +44,11 @@ def find_weakening(files: Sequence[TestFile]) -> list[Weakening]:
     return [found for f in files for found in _in_file(f, gained)]
 
 
-def is_a_real_test(path: str, text: str) -> str | None:
-    """Why this file of tests proves nothing, or None. Files in other languages are trusted."""
+def is_a_real_test(path: str, text: str, old: str = "") -> str | None:
+    """Why this file of tests proves nothing, or None. Files in other languages are trusted.
+
+    Tests that stand in `old` in the same way are not this change's, and are not judged.
+    """
     try:
         cases = _read(path, text)
     except _Unreadable as error:
@@ -54,8 +57,9 @@ def is_a_real_test(path: str, text: str) -> str | None:
         return None
     if not cases:
         return f"{path}: holds no test"
-    reasons = (_not_real(case) for case in cases)
-    return next((f"{path}:{c.line}: {r}" for c, r in zip(cases, reasons, strict=True) if r), None)
+    known = _known(path, old)
+    judged = ((case, _not_real(case)) for case in cases if replace(case, line=0) not in known)
+    return next((f"{path}:{case.line}: {reason}" for case, reason in judged if reason), None)
 
 
 def reaches_the_app(texts: Iterable[str], variable: str = "E2E_BASE_URL") -> bool:
@@ -168,6 +172,14 @@ def _gained(file: TestFile) -> list[TestCase]:
         return []
     known = {case.name for case in old}
     return [case for case in new if case.name not in known]
+
+
+def _known(path: str, old: str) -> frozenset[TestCase]:
+    """The tests that a file had, wherever in it they stood."""
+    try:
+        return frozenset(replace(case, line=0) for case in _read(path, old) or ())
+    except _Unreadable:
+        return frozenset()
 
 
 def _read(path: str, text: str) -> list[TestCase] | None:
