@@ -94,7 +94,8 @@ def _agent(settings: Settings, role: Role, chosen: AgentSettings) -> Agent | Non
         case AgentUse.LLM:
             return _llm(settings, chosen)
         case AgentUse.COMMAND:
-            return CommandAgent(command=_command_line(role, chosen))
+            shows = tuple(path for word in chosen.command for path in _program(word))
+            return CommandAgent(command=_command_line(role, chosen), shows=shows)
         case AgentUse.REPLAY:
             if chosen.recording is None:
                 raise ConfigError(f"agents.{role}.recording: replay needs a recorded session")
