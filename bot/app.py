@@ -22,7 +22,7 @@ from bot.config.choices import CageKind
 from bot.config.settings import Settings
 from bot.domain import RepoRef
 from bot.door import Opened, open_store, web_settings
-from bot.errors import CageMissing
+from bot.errors import CageMissing, ConfigError
 from bot.github.app import App
 from bot.github.client import GitHub
 from bot.github.git import Git

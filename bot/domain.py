@@ -515,6 +515,7 @@ class Facts:
     threads: tuple[Thread, ...] = ()  #: people's, not answered yet
     findings: tuple[Finding, ...] = ()
     review_summary: str = ""
+    reviewed_sha: str = ""  #: the head that the guardian let pass
     staging: Deployment | None = None
     validated_sha: str = ""
     validated_tree: str = ""

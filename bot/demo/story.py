@@ -53,9 +53,9 @@ async def run_demo(options: DemoOptions, say: Say) -> dict[str, Any]:
         agent = ReplayAgent(await asyncio.to_thread(Recording.load, recording))
         cage = await Cage.open()
         deploys = folder / "deploys"
-        stack.push_async_callback(_stop_what_was_deployed, deploys)
+        stack.push_async_callback(stop_what_was_deployed, deploys)
         hub, owner, repository = await stack.enter_async_context(
-            hub_with(folder, sample.files(), _variables(deploys), OWNER)
+            hub_with(folder, sample.files(), deployed_to(deploys), OWNER)
         )
         stage = await stack.enter_async_context(
             bot_on(hub, owner, repository, folder, dict.fromkeys(Role, agent), cage=cage)
@@ -215,7 +215,7 @@ def _folder(options: DemoOptions, stack: contextlib.AsyncExitStack) -> Path:
     return Path(stack.enter_context(made))
 
 
-def _variables(deploys: Path) -> Mapping[str, str]:
+def deployed_to(deploys: Path) -> Mapping[str, str]:
     """What deploy.yml is told by its repository: where to, and on which ports."""
     staging, production = _free_ports(2)
     return {
@@ -234,7 +234,7 @@ def _free_ports(count: int) -> list[int]:
         return [int(one.getsockname()[1]) for one in sockets]
 
 
-async def _stop_what_was_deployed(deploys: Path) -> None:
+async def stop_what_was_deployed(deploys: Path) -> None:
     """End the applications that the workflow runs have left serving, as they were meant to."""
     for file in await asyncio.to_thread(lambda: list(deploys.glob("*/shop.pid"))):
         with contextlib.suppress(ValueError, ProcessLookupError):

@@ -163,7 +163,9 @@ class GitHub:
     async def _write(self, request: Request, installation_id: int, *, creates: bool) -> Answer:
         await self._credential(installation_id)  # made before our turn, not during it
         async with self._governor(installation_id).write(creates=creates):
-            return await self._once(request, installation_id)
+            answer = await self._once(request, installation_id)
+        answer.json()  # a 200 with a page of a proxy's says nothing about the write
+        return answer
 
     async def _repeated(self, request: Request, installation_id: int) -> Answer:
         """A read, again after a passing failure, with growing pauses; MAX_REPEATS times at most."""

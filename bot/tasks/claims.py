@@ -1,7 +1,9 @@
 """Who works on what: claims with a fence and a lease, and what happens when they are lost."""
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+from typing import Any
 
 from bot.domain import Status, Task
 from bot.tasks.base import READY, Group, give_back
@@ -72,21 +74,27 @@ class Claims(Group):
 
         Cancelling the caller does not undo a claim that was committed; its lease will run out.
         """
+        return next(iter(await self.claim_some(owner, 1)), None)
+
+    async def claim_some(self, owner: str, at_most: int) -> list[Task]:
+        """What `at_most` calls of `claim` would give, in one commit: ten slots, one wait for disk.
+
+        Fewer tasks than that were asked for: there was no other that may run.
+        """
         now = self._now()
         params = {"now": now, "owner": owner, "lane_limit": self.limits.lane_limit}
         params["lease_until"] = now + self.limits.lease_s
         params["picture_due"] = now + self.limits.settle_s
 
-        def work(tx: Tx) -> Task | None:
+        def work(tx: Tx) -> list[Task]:
             tx.run(READY, params)  # first, so that the scan never has to skip a row
-            head = tx.one(CLAIM_FRONT, params) or tx.one(CLAIM_LANES, params)
-            row = tx.one(_CLAIM, params | {"seq": head["seq"]}) if head else None
-            return None if row is None else task_from(row)
+            rows = iter(lambda: _claim_next(tx, params), None)
+            return [task_from(row) for row in islice(rows, at_most)]
 
-        task = await self._store.write(work)
-        if task is not None:
-            self._ring_for(task.status)
-        return task
+        tasks = await self._store.write(work)
+        if tasks:
+            self._ring_for(Status.RUNNING)
+        return tasks
 
     async def heartbeat(self, claims: Iterable[tuple[str, int]]) -> set[str]:
         """Renew the leases of these (id, fence); the ids that are still held."""
@@ -136,3 +144,8 @@ class Claims(Group):
         if tasks:
             self._ring_for(Status.QUEUED)
         return tasks
+
+
+def _claim_next(tx: Tx, params: Mapping[str, Any]) -> sqlite3.Row | None:
+    head = tx.one(CLAIM_FRONT, params) or tx.one(CLAIM_LANES, params)
+    return None if head is None else tx.one(_CLAIM, {**params, "seq": head["seq"]})

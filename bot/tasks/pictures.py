@@ -39,7 +39,7 @@ SELECT min(at) AS at FROM (
 _SOON = """
 UPDATE task SET picture_due = min(coalesce(picture_due, :due), :due) WHERE id = :id
 """
-_SAVE = "UPDATE task SET picture_json = :picture WHERE id = :id"
+_SAVE = "UPDATE task SET picture_json = :picture WHERE id = :id AND picture_json = :was"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,9 +85,14 @@ class Pictures(Group):
 
         return await self._store.read(work)
 
-    async def save_picture(self, task_id: str, picture: str) -> None:
-        """Remember what was painted last, as one JSON text of the painter's."""
-        await self._store.write(lambda tx: tx.run(_SAVE, {"id": task_id, "picture": picture}))
+    async def save_picture(self, task_id: str, picture: str, *, was: str) -> bool:
+        """Remember what was painted last, as one JSON text of the painter's.
+
+        False, and nothing is written, where it is not `was` any more: another painter of this
+        task, whose lease had run out or has begun since, saved one in between.
+        """
+        params = {"id": task_id, "picture": picture, "was": was}
+        return await self._store.write(lambda tx: tx.run(_SAVE, params) == 1)
 
     async def picture(self, task_id: str) -> str:
         """What `save_picture` was given; `{}` before the first time. Raises NotFound."""

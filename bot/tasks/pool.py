@@ -167,13 +167,14 @@ class ExecutorPool:
 
     async def _fill(self) -> None:
         """Claim until the slots or the claimable tasks are used up."""
-        while not self._draining and self.active < self.slots:
-            task = await self._queue.claim(owner_name(self.name, self.boot_id))
-            if task is None:
+        while not self._draining and (free := self.slots - self.active) > 0:
+            tasks = await self._queue.claim_some(owner_name(self.name, self.boot_id), free)
+            for task in tasks:
+                self._claims += 1
+                slot = self._running[task.id] = _Slot(task=task)
+                slot.worker = asyncio.create_task(self._work(slot), name=f"slot {task.id}")
+            if len(tasks) < free:
                 return
-            self._claims += 1
-            slot = self._running[task.id] = _Slot(task=task)
-            slot.worker = asyncio.create_task(self._work(slot), name=f"slot {task.id}")
 
     async def _work(self, slot: "_Slot") -> None:
         task = slot.task

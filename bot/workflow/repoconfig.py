@@ -79,6 +79,8 @@ class Configs:
 
     async def _layers(self, origin: Origin, sha: str) -> list[tuple[str, bytes]]:
         mirror = self._git.mirror_path(origin.key)
+        if sha and not mirror.exists():  # a restored store without its mirrors
+            await self._head(origin)
         own = await self._git.show(mirror, sha, PATH, limit=MAX_BYTES) if sha else None
         layers = [(PATH, own)] if own is not None else []
         if origin.repo is not None and (shared := await self._of_owner(origin.repo)) is not None:

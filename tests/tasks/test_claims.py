@@ -178,3 +178,15 @@ async def test_bells_ring_for_new_work(queue: TaskQueue) -> None:
     assert not queue.bells.work.is_set()
     await queue.submit(wish(1))
     assert queue.bells.work.is_set()
+
+
+async def test_many_are_claimed_in_one_commit_as_one_after_the_other_would_be(
+    queue: TaskQueue,
+) -> None:
+    for issue in range(1, 5):
+        await queue.submit(wish(issue, of=1))
+    await queue.submit(wish(1, of=2, priority=1))
+    claims = await queue.claim_some("host/boot", 9)
+    assert [(task.repo.id, task.issue) for task in claims if task.repo] == [(1, 1), (1, 2), (2, 1)]
+    assert all(task.status is Status.RUNNING and task.fence == 1 for task in claims)
+    assert await queue.claim_some("host/boot", 1) == []

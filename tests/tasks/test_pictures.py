@@ -71,7 +71,7 @@ async def test_a_picture_that_failed_comes_back_with_its_count(
 async def test_what_was_painted_is_remembered(queue: TaskQueue) -> None:
     task, _ = await queue.submit(wish(1))
     assert await queue.picture(task.id) == "{}"
-    await queue.save_picture(task.id, '{"comment": 7}')
+    assert await queue.save_picture(task.id, '{"comment": 7}', was="{}")
     assert await queue.picture(task.id) == '{"comment": 7}'
     with pytest.raises(NotFound):
         await queue.picture("chimera-none")

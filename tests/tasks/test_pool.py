@@ -95,10 +95,10 @@ async def test_an_idle_pool_does_not_ask_the_store(store: SqliteStore, clock: Cl
     looked = 0
 
     class Counting(TaskQueue):
-        async def claim(self, owner: str) -> Task | None:
+        async def claim_some(self, owner: str, at_most: int) -> list[Task]:
             nonlocal looked
             looked += 1
-            return await super().claim(owner)
+            return await super().claim_some(owner, at_most)
 
     counting = Counting(store, clock)
     async with running(counting, advance) as pool:

@@ -14,6 +14,7 @@ from bot.workflow.phases.step import Ctx, again, failed, gate_rules, passed, tai
 from bot.workflow.phases.thinking import ask
 from bot.workflow.publish import commit, open_pull, publish
 from bot.workflow.sent_back import thread_note
+from bot.workflow.taken_up import of_this_step
 from bot.workflow.trial import Trial
 from bot.workflow.workspace import feedback_of
 
@@ -28,8 +29,12 @@ _NUMBERS = re.compile(r"\d+")  #: durations, ports and addresses differ from run
 
 async def implement(task: Task, ctx: Ctx) -> StepResult:
     """One turn of the coder, and the tests."""
+    known = task.facts.head_sha
     task = await on_newest_head(task, ctx)
     facts = task.facts
+    if facts.head_sha != known and await of_this_step(task, ctx, facts.head_sha):
+        await publish(task, ctx, facts.head_sha, expected=known)
+        return await _judged(task, ctx, WrittenCode(summary="As pushed"), facts.head_sha)
     start = await ctx.workspace.known(facts.wip_sha) or facts.head_sha
     checkout = await ctx.workspace.lay("agent", start)
     frozen = [t.path for t in facts.tests]
@@ -39,8 +44,16 @@ async def implement(task: Task, ctx: Ctx) -> StepResult:
     if taken.odd:
         return _stuck_or_again(facts, "The change was refused", feedback_of(taken.odd))
     sha = await commit(task, ctx, facts.head_sha, taken)
+    if sha == facts.head_sha and not said.answers:
+        return _idle(task)
+    return await _judged(task, ctx, said, sha)
+
+
+async def _judged(task: Task, ctx: Ctx, said: WrittenCode, sha: str) -> StepResult:
+    """What gates and tests say of a commit; a green one is published."""
+    facts = task.facts
     changes = await ctx.workspace.changes(facts.test_sha, sha)
-    if not changes or (sha == facts.head_sha and not said.answers):
+    if not changes:
         return _idle(task)
     findings = check_change(changes, rules=gate_rules(task, ctx))
     if blocks(findings):

@@ -51,15 +51,20 @@ def commit_message(
     """
     login = plain(author or task.requester, 100).replace("<", "").replace(">", "")
     number = f"{author_id}+" if author_id else ""
-    trailers = [
-        f"Chimera-Task: {task.id}",
-        f"Chimera-Phase: {at.phase}",
-        f"Chimera-Attempt: {at.round}.{at.turn}",
-    ]
+    trailers = list(step_trailers(task.id, at))
     if login:
         trailers.append(f"Co-authored-by: {login} <{number}{login}@users.noreply.github.com>")
     about = [f"Refs #{task.issue}"] if task.issue else []
     return "\n\n".join([plain(subject, MAX_SUBJECT), *about, "\n".join(trailers)]) + "\n"
+
+
+def step_trailers(task_id: str, at: Cursor) -> tuple[str, ...]:
+    """Which step made a commit."""
+    return (
+        f"Chimera-Task: {task_id}",
+        f"Chimera-Phase: {at.phase}",
+        f"Chimera-Attempt: {at.round}.{at.turn}",
+    )
 
 
 def review_body(summary: str, findings: Sequence[Finding], mark: str) -> str:

@@ -1,0 +1,46 @@
+"""What a process uses: processor time by its own account, memory as the kernel sees it."""
+
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_PAGE_KIB = resource.getpagesize() / 1024
+
+
+class Meter:
+    """Wall and processor seconds of a block, every thread included, children apart."""
+
+    def __init__(self) -> None:
+        self.wall_s = 0.0
+        self.cpu_s = 0.0
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Adds what the block takes; a meter may run more than once."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        try:
+            yield
+        finally:
+            self.wall_s += time.perf_counter() - wall
+            self.cpu_s += time.process_time() - cpu
+
+    def reading(self, operations: int) -> dict[str, float]:
+        """Per operation: microseconds of processor, and how many a second."""
+        return {
+            "cpu_us": self.cpu_s / operations * 1e6,
+            "per_s": operations / self.wall_s,
+            "per_cpu_s": operations / self.cpu_s,
+        }
+
+
+def rss_kib() -> float:
+    """Resident memory of this process."""
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * _PAGE_KIB
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Nearest rank."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
