@@ -56,6 +56,7 @@ log = get("app")
 
 REDELIVER_EVERY_S = 300.0
 COMPARE_EVERY_S = 900.0
+FIRST_SWEEP_S = 60.0  #: after the start: what GitHub is about to deliver needs no look
 PURGE_EVERY_S = 3600.0
 TIDY_EVERY_S = 3600.0
 PROBE_S = 10.0  #: for a version address
@@ -330,7 +331,17 @@ def _sweeps(tools: Tools, reconciler: Reconciler | None) -> Sequence[Sweep]:
     ]
     if reconciler is not None:
         sweeps += [
-            Sweep(name="redeliver", every_s=REDELIVER_EVERY_S, run=reconciler.redeliver),
-            Sweep(name="compare", every_s=COMPARE_EVERY_S, run=reconciler.compare),
+            Sweep(
+                name="redeliver",
+                every_s=REDELIVER_EVERY_S,
+                first_s=FIRST_SWEEP_S,
+                run=reconciler.redeliver,
+            ),
+            Sweep(
+                name="compare",
+                every_s=COMPARE_EVERY_S,
+                first_s=FIRST_SWEEP_S,
+                run=reconciler.compare,
+            ),
         ]
     return sweeps

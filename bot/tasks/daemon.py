@@ -37,10 +37,11 @@ _log = log.get("tasks.daemon")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """Something to be looked over at start and every so often."""
+    """Something to be looked over soon after the start and every so often."""
 
     name: str
     every_s: float
+    first_s: float = 0.0  #: after the start
     run: Callable[[], Awaitable[object]]  #: what it returns is for other callers
 
 
@@ -195,12 +196,16 @@ def install_signals(daemon: ChimeraDaemon) -> None:
 
 
 def _sweeping(sweep: Sweep) -> Callable[[], Coroutine[Any, Any, None]]:
+    delay_s = sweep.first_s
+
     async def one_round() -> None:
+        nonlocal delay_s
+        await asyncio.sleep(delay_s)
+        delay_s = sweep.every_s
         try:
             await sweep.run()
         except Exception:
             _log.exception("sweep failed", sweep=sweep.name)
-        await asyncio.sleep(sweep.every_s)
 
     return one_round
 

@@ -15,6 +15,18 @@ from bot.domain import Role
 MakeBrief = Callable[..., Brief]
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was measured is always said, for the table in docs/reference/agents.md."""
+    said = [
+        str(value)
+        for report in terminalreporter.stats.get("passed", [])
+        for name, value in report.user_properties
+        if name == "measured"
+    ]
+    for line in said:
+        terminalreporter.write_line(f"programs: {line}")
+
+
 @pytest.fixture
 async def cage() -> Cage:
     return await Cage.open()

@@ -39,7 +39,10 @@ ELSEWHERE = {
     "CHIMERA_INSTALL_PROGRAMS",
 }
 FILES = {"deploy.yml"}  #: named like keys
-OF_THE_SERVER = {"how-to/models-and-agents.md", "reference/agents.md"}  #: pages whose YAML is the server's
+OF_THE_SERVER = {
+    "how-to/models-and-agents.md",
+    "reference/agents.md",
+}  #: pages whose YAML is the server's
 
 
 def test_the_readme_has_two_commands_that_set_everything_up() -> None:
