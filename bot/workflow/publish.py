@@ -14,7 +14,11 @@ from bot.workflow.report.pull import commit_message, pull_body, pull_title
 from bot.workflow.workspace import Taken
 
 MAX_SLUG = 40
-TEMPLATE = ".github/pull_request_template.md"
+TEMPLATES = tuple(
+    folder + name
+    for folder in (".github/", "", "docs/")
+    for name in ("pull_request_template.md", "PULL_REQUEST_TEMPLATE.md")
+)  #: where GitHub looks for the repository's own, in its order
 MAX_TEMPLATE = 64 * 1024  #: bytes
 _NOT_A_WORD = re.compile(r"[^a-z0-9]+")
 
@@ -54,9 +58,9 @@ async def publish(task: Task, ctx: Ctx, sha: str, *, expected: str) -> None:
 async def open_pull(task: Task, ctx: Ctx, repo: Repo) -> Facts:
     """The facts with the task's one pull request, opened where there is none."""
     facts = task.facts
-    template = await ctx.workspace.read(facts.base_sha, TEMPLATE, MAX_TEMPLATE)
+    template = await _template(ctx, facts.base_sha)
     title = pull_title(task, ctx.config.pull.title)
-    body = pull_body(ctx.view(task), template=(template or b"").decode("utf-8", "replace"))
+    body = pull_body(ctx.view(task), template=template)
 
     async def call() -> Remote:
         made = await _create(repo, facts, title, body, draft=ctx.config.pull.draft)
@@ -71,6 +75,15 @@ async def open_pull(task: Task, ctx: Ctx, repo: Repo) -> Facts:
     made = await ctx.effects.ensure(EffectKind.PULL, facts.branch, request, call, look_up)
     number, _, node = made.id.partition(" ")
     return replace(facts, pull=int(number), pull_node=node)
+
+
+async def _template(ctx: Ctx, sha: str) -> str:
+    """The repository's own template for pull requests; empty without one."""
+    for path in TEMPLATES:
+        found = await ctx.workspace.read(sha, path, MAX_TEMPLATE)
+        if found is not None:
+            return found.decode("utf-8", "replace")
+    return ""
 
 
 async def _create(repo: Repo, facts: Facts, title: str, body: str, *, draft: bool) -> Made:
