@@ -34,7 +34,9 @@ async def update_with_base(task: Task, ctx: Ctx) -> StepResult | None:
         return back(facts, said, Cause.CONFLICT, f"{said}:\n\n{red}")
     await publish(task, ctx, sha, expected=facts.head_sha)
     tree = await ctx.workspace.tree(sha)
-    facts = replace(facts, head_sha=sha, head_tree=tree, base_sha=newest, approval=None)
+    facts = replace(
+        facts, head_sha=sha, head_tree=tree, base_sha=newest, reviewed_sha=sha, approval=None
+    )
     return restage(facts, f"`{facts.base_ref}` has moved; staged again with it", Cause.CONFLICT)
 
 

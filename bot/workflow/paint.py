@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot.domain import EffectKind, EffectState, Status, Task
+from bot.errors import LeaseLost
 from bot.github.repo import Repo
 from bot.tasks.queue import TaskQueue
 from bot.workflow.effects import Effects, Remote
@@ -48,25 +49,35 @@ class Painter:
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def paint(self, task: Task) -> float | None:
-        """Paint what is due; returns when to look again, or None when all is shown."""
+        """Paint the task as it is stored now; returns when to look again, None: all is shown."""
         async with self._lock(task.id):
-            easel = await self._easel_for(task)
-            if easel is None:
-                return None
+            before = await self._queue.picture(task.id)  # first: a row read later is no older
+            return await self._paint(await self._queue.get(task.id), before)
+
+    async def paint_now(self, task: Task) -> None:
+        """Show this state before going on, whatever would otherwise be put off.
+
+        Raises LeaseLost where the step that wants it shown has lost its claim.
+        """
+        async with self._lock(task.id):
             before = await self._queue.picture(task.id)
-            painted = load(before)
-            try:
-                looks = [await part(easel, painted) for part in PARTS]
-            finally:
-                if not await self._queue.save_picture(task.id, dump(painted), was=before):
-                    await self._doubt(task.id)
+            if (await self._queue.get(task.id)).fence != task.fence:
+                raise LeaseLost(f"{task.id}: claim {task.fence} is not held any more")
+            await self._paint(task, before)
+
+    async def _paint(self, task: Task, before: str) -> float | None:
+        easel = await self._easel_for(task)
+        if easel is None:
+            return None
+        painted = load(before)
+        try:
+            looks = [await part(easel, painted) for part in PARTS]
+        finally:
+            if not await self._queue.save_picture(task.id, dump(painted), was=before):
+                await self._doubt(task.id)
         if task.status.ended:
             self._locks.pop(task.id, None)
         return min((at for at in looks if at is not None), default=None)
-
-    async def paint_now(self, task: Task) -> None:
-        """Show this state before going on, whatever would otherwise be put off."""
-        await self.paint(task)
 
     async def _doubt(self, task_id: str) -> None:
         """Another process painted meanwhile: nobody knows whose call came last, so all is drawn."""

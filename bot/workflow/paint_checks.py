@@ -24,7 +24,7 @@ from bot.workflow.report.checks import (
 from bot.workflow.report.view import View
 
 PICTURES = (check_task, check_guardian, check_e2e, check_production)
-PROGRESS = 6  #: times the settling time between two texts of a check that goes on running
+PROGRESS = 6  #: times the settling time between two texts of a check whose state stays
 FIRST_S = 3.0  #: a check that is complete by then is created complete, in one call
 SUPERSEDED = Check(
     status=CheckStatus.COMPLETED,
@@ -65,11 +65,19 @@ class CheckPainter:
             return await self._create(painted, key, picture, sha, look)
         if known.look == look:
             return None
-        due = known.at + self._settle_s * (1 if known.completed else PROGRESS)
-        if picture.status is not Run.COMPLETED and self._now < due:
+        due = known.at + self._patience_s(known, picture)
+        if self._now < due:
             return due
         await self._update(known, key, picture, look)
         return None
+
+    def _patience_s(self, known: PaintedCheck, picture: CheckPicture) -> float:
+        """How long a new look may wait: a new state not at all, other words for longer."""
+        if self._view.task.status.ended:
+            return 0.0
+        if known.state == _state(picture):
+            return self._settle_s * PROGRESS
+        return 0.0 if picture.status is Run.COMPLETED else self._settle_s
 
     async def _create(
         self, painted: Painted, key: str, picture: CheckPicture, sha: str, look: str
@@ -107,6 +115,7 @@ class CheckPainter:
             look=look,
             at=self._now,
             completed=picture.status is Run.COMPLETED,
+            state=_state(picture),
             annotated=bool(check.annotations),
         )
         return None
@@ -136,7 +145,7 @@ class CheckPainter:
         name = f"{key}/{known.updates}-{look[:12]}"
         await self._effects.ensure(EffectKind.CHECK_UPDATE, name, {"look": look}, call)
         known.look, known.at = look, self._now
-        known.completed = picture.status is Run.COMPLETED
+        known.completed, known.state = picture.status is Run.COMPLETED, _state(picture)
         known.annotated = known.annotated or bool(check.annotations)
 
     async def _supersede(self, painted: Painted, sha: str) -> None:
@@ -168,6 +177,11 @@ class CheckPainter:
                 for b in picture.buttons
             ),
         )
+
+
+def _state(picture: CheckPicture) -> str:
+    conclusion = picture.conclusion.value if picture.conclusion else ""
+    return " ".join([picture.status.value, conclusion, *(b.identifier for b in picture.buttons)])
 
 
 def _hash(picture: CheckPicture) -> str:

@@ -13,6 +13,7 @@ class PaintedCheck:
     look: str  #: hash of what it says
     at: float
     completed: bool
+    state: str = ""  #: status, conclusion and buttons: what a person or branch protection acts on
     updates: int = 0
     annotated: bool = False  #: annotations are appended by GitHub, so they go out once
 

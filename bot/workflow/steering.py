@@ -23,7 +23,9 @@ Steer = Callable[[Task, Command, Actor, float, str], Task]
 
 
 def _retry(task: Task, command: Command, _actor: Actor, at: float, _via: str) -> Task:
+    _check_text(task)
     phase = command.phase or _stopped_at(task)
+    _check_ground(task.facts, phase)
     cursor = Cursor(phase=phase, round=task.cursor.round, turn=1, attempt=task.cursor.attempt + 1)
     if task.status is Status.FAILED and phase is Phase.CODE_IMPLEMENTATION:
         cursor = replace(cursor, round=1)
@@ -33,6 +35,7 @@ def _retry(task: Task, command: Command, _actor: Actor, at: float, _via: str) ->
 
 
 def _pause(task: Task, command: Command, actor: Actor, at: float, _via: str) -> Task:
+    _check_text(task)
     reason = f"Paused by {actor.login}" + (f": {command.reason}" if command.reason else "")
     wait = Wait(on=WaitFor.PAUSED, reason=reason, since=at)
     cursor = task.cursor
@@ -44,6 +47,7 @@ def _pause(task: Task, command: Command, actor: Actor, at: float, _via: str) -> 
 def _resume(task: Task, _command: Command, _actor: Actor, at: float, _via: str) -> Task:
     if task.wait is not None and task.wait.on is WaitFor.APPROVAL:
         raise WrongState("it waits for an approval: `/chimera approve`, or `/chimera reject`")
+    _check_text(task)
     return _queued(task, at)
 
 
@@ -91,8 +95,7 @@ def _review(task: Task, _command: Command, _actor: Actor, at: float, _via: str) 
 
 
 def _deploy(task: Task, _command: Command, _actor: Actor, at: float, _via: str) -> Task:
-    if not task.facts.green:
-        raise WrongState("there is nothing to deploy yet")
+    _check_ground(task.facts, Phase.STAGING_DEPLOYMENT)
     return _moved(task, Phase.STAGING_DEPLOYMENT, at)
 
 
@@ -127,6 +130,34 @@ def check_self_approval(task: Task, actor: Actor, *, prevented: bool) -> None:
         raise NotPermitted("who asked for the change may not approve it here")
 
 
+def _check_text(task: Task) -> None:
+    """Raises WrongState where the text that would be worked on is not the one to be read."""
+    if task.wait is not None and task.wait.on is WaitFor.RELABEL:
+        raise WrongState("its text was edited: take the label off and put it on again")
+
+
+def _check_ground(facts: Facts, phase: Phase) -> None:
+    """Raises WrongState where nothing was made yet that the phase could begin with.
+
+    Nobody gets past the review, the staging or the validation of a commit by naming a later phase.
+    """
+    head = facts.head_sha
+    reviewed = bool(head) and facts.reviewed_sha == head
+    staged = facts.staging is not None and facts.staging.sha == head
+    there, first = {
+        Phase.CODE_IMPLEMENTATION: (bool(facts.test_sha), "tests are needed"),
+        Phase.GUARDIAN_REVIEW: (bool(head and facts.green), "a change is needed"),
+        Phase.STAGING_DEPLOYMENT: (reviewed, "the change has to pass the review"),
+        Phase.E2E_VALIDATION: (reviewed and staged, "the change has to be staged"),
+        Phase.PRODUCTION_DEPLOYMENT: (
+            bool(facts.merge_sha) or (bool(head) and facts.validated_sha == head),
+            "the change has to be validated",
+        ),
+    }.get(phase, (True, ""))
+    if not there:
+        raise WrongState(f"{first} first")
+
+
 def _moved(task: Task, phase: Phase, at: float) -> Task:
     cursor = replace(task.cursor, phase=phase, turn=1, attempt=task.cursor.attempt + 1)
     queued = _queued(task, at)
@@ -158,6 +189,8 @@ def _stopped_at(task: Task) -> Phase:
         return Phase.E2E_TEST_GENERATION
     if not facts.green:
         return Phase.CODE_IMPLEMENTATION
+    if facts.reviewed_sha != facts.head_sha:
+        return Phase.CODE_IMPLEMENTATION if facts.feedback else Phase.GUARDIAN_REVIEW
     if not facts.validated_sha:
         return Phase.CODE_IMPLEMENTATION if facts.feedback else Phase.STAGING_DEPLOYMENT
     return Phase.PRODUCTION_DEPLOYMENT
@@ -166,7 +199,7 @@ def _stopped_at(task: Task) -> Phase:
 _LEARNED: Mapping[Phase, dict[str, Any]] = {
     Phase.E2E_TEST_GENERATION: {"base_checks": None, "feedback": (), "last_failure": ""},
     Phase.CODE_IMPLEMENTATION: {"wip_sha": "", "last_failure": "", "green": ()},
-    Phase.GUARDIAN_REVIEW: {"findings": (), "review_summary": ""},
+    Phase.GUARDIAN_REVIEW: {"findings": (), "review_summary": "", "reviewed_sha": ""},
     Phase.STAGING_DEPLOYMENT: {"staging": None},
     Phase.E2E_VALIDATION: {"validation": None, "validated_sha": "", "validated_tree": ""},
     Phase.PRODUCTION_DEPLOYMENT: {

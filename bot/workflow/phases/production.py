@@ -152,7 +152,13 @@ async def _another_tree(task: Task, ctx: Ctx) -> StepResult | None:
     if tree == facts.validated_tree:
         return None
     return restage(
-        replace(facts, head_sha=facts.merge_sha, head_tree=tree, staging=None),
+        replace(
+            facts,
+            head_sha=facts.merge_sha,
+            head_tree=tree,
+            reviewed_sha=facts.merge_sha,
+            staging=None,
+        ),
         "The merge brought another tree than the one validated; it is staged again",
         Cause.CONFLICT,
     )

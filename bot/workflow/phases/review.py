@@ -50,7 +50,7 @@ async def review(task: Task, ctx: Ctx) -> StepResult:
         return back(facts, _asks(facts), Cause.REVIEW, *_feedback(facts))
     if ctx.repo is not None:
         await _ready(task, ctx, ctx.repo)
-    return passed(facts, _passes(facts))
+    return passed(replace(facts, reviewed_sha=facts.head_sha), _passes(facts))
 
 
 async def _red_at_head(task: Task, ctx: Ctx) -> StepResult | None:
