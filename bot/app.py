@@ -255,6 +255,7 @@ def house_of(
         view_of=contexts.view,
         stop=pool.cancel,
         now=now,
+        hmac_key=tools.hmac_key,
     )
     pulls = PullIntake(
         queue=tools.queue,
@@ -263,6 +264,7 @@ def house_of(
         repo_of=contexts.repo,
         stop=pool.cancel,
         now=now,
+        quiet_s=tools.quiet_s,
     )
     intake = Intake(
         queue=tools.queue,
@@ -270,6 +272,7 @@ def house_of(
         starter=starter,
         commander=commander,
         pulls=pulls,
+        check_again=contexts.painter.check_again,
     )
     reconciler = _reconciler(tools, contexts, starter)
     daemon = ChimeraDaemon(

@@ -13,7 +13,6 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.config.settings import Settings
@@ -66,8 +65,7 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] in HOOK_PATHS and scope["method"] == "POST":
-            answer = await self._receiver.receive(Request(scope, receive))
-            await answer(scope, receive, send)
+            await self._receiver(scope, receive, send)
             return
         await self._ready.wait()
         assert self._house is not None

@@ -9,6 +9,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterable
+from types import NoneType
 from typing import Any, TextIO
 from urllib.parse import quote
 
@@ -70,6 +71,9 @@ class Masker:
 mask = Masker()  #: the process's masker: one, because a secret learned anywhere counts everywhere
 
 
+_PLAIN = (str, int, float, NoneType)
+
+
 def _masked(value: Any) -> Any:
     match value:
         case str():
@@ -83,6 +87,11 @@ def _masked(value: Any) -> Any:
 
 
 def _mask_event(_logger: Any, _name: str, event: structlog.types.EventDict) -> Any:
+    """The event without secrets. Nearly every line has none, which one look at all of it tells."""
+    if all(isinstance(value, _PLAIN) for value in event.values()) and not mask.finds(
+        "\n".join(map(str, event.values()))
+    ):
+        return event
     return _masked(dict(event))
 
 
@@ -105,7 +114,7 @@ def set_up(*, level: str = "INFO", json: bool | None = None, stream: TextIO | No
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[level.upper()]
         ),
-        logger_factory=structlog.PrintLoggerFactory(out),
+        logger_factory=structlog.WriteLoggerFactory(out),
         cache_logger_on_first_use=False,
     )
 

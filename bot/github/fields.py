@@ -5,7 +5,6 @@ gets that type, always; whether an empty value is bearable is decided where its 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from bot.github import names
@@ -14,43 +13,49 @@ MAX_TEXT = 70_000  #: characters; GitHub's longest text, a body, has 65,536
 MAX_ITEMS = 5_000
 
 
-@dataclass(frozen=True, slots=True)
 class Fields:
-    """One JSON object, or nothing."""
+    """One JSON object, or nothing.
 
-    raw: Any
+    Every delivery is read through some thirty of these calls, so they are short: what a parser
+    has made is a `dict`, `str` or `int` itself and never a subclass.
+    """
+
+    __slots__ = ("_members", "raw")
+
+    def __init__(self, raw: Any) -> None:
+        self.raw = raw
+        self._members: dict[str, Any] = raw if type(raw) is dict else {}
 
     def __bool__(self) -> bool:
-        return isinstance(self.raw, dict) and bool(self.raw)
+        return bool(self._members)
 
     def __getitem__(self, name: str) -> "Fields":
         """The object under this name; one without members where there is none."""
-        return Fields(self._get(name))
+        return Fields(self._members.get(name))
 
     def has(self, name: str) -> bool:
-        return self._get(name) is not None
+        return self._members.get(name) is not None
 
     def text(self, name: str, *, limit: int = MAX_TEXT) -> str:
         """The text in full Unicode without NUL, cut at the limit; else empty."""
-        value = self._get(name)
-        return clean(value[:limit]) if isinstance(value, str) else ""
+        value = self._members.get(name)
+        return clean(value[:limit]) if type(value) is str else ""
 
     def number(self, name: str) -> int:
         """A whole number that could be an id; else 0."""
-        value = self._get(name)
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        return value if whole and 0 <= value <= names.MAX_ID else 0
+        value = self._members.get(name)
+        return value if type(value) is int and 0 <= value <= names.MAX_ID else 0
 
     def flag(self, name: str) -> bool:
-        return self._get(name) is True
+        return self._members.get(name) is True
 
     def items(self, name: str) -> Iterator["Fields"]:
         """The objects of a list."""
-        return Fields(self._get(name)).each()
+        return Fields(self._members.get(name)).each()
 
     def texts(self, name: str) -> tuple[str, ...]:
         """The texts of a list."""
-        value = self._get(name)
+        value = self._members.get(name)
         found = value[:MAX_ITEMS] if isinstance(value, list) else []
         return tuple(clean(item[:MAX_TEXT]) for item in found if isinstance(item, str))
 
@@ -58,9 +63,6 @@ class Fields:
         """The objects, where this is itself a list."""
         found = self.raw[:MAX_ITEMS] if isinstance(self.raw, list) else []
         return (Fields(item) for item in found if isinstance(item, dict))
-
-    def _get(self, name: str) -> Any:
-        return self.raw.get(name) if isinstance(self.raw, dict) else None
 
 
 def clean(text: str) -> str:

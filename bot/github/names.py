@@ -15,6 +15,7 @@ _REPO = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}(?:\[bot\])?")
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 # git-check-ref-format(1): no control characters, space, ~ ^ : ? * [ \, no "..", "@{", "//".
+_PLAIN_REF = re.compile(r"[A-Za-z0-9_]{1,100}")  #: nearly every branch; nothing in it to forbid
 _BAD_IN_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")
 
 
@@ -42,6 +43,8 @@ def is_sha(text: str) -> bool:
 
 def is_ref(text: str) -> bool:
     """A branch, tag or full ref that git itself would accept, and that is no option."""
+    if _PLAIN_REF.fullmatch(text) is not None:
+        return True
     parts = text.split("/")
     return (
         0 < len(text.encode("utf-8", "replace")) <= 250

@@ -37,11 +37,12 @@ GHOST = Actor(login="ghost", id=0)  #: who acted has since deleted the account
 _RUN_IN_URL = re.compile(r"/actions/runs/([0-9]{1,18})/deployment_protection_rule$")
 
 
-def event_of(event_name: str, payload: Fields, *, app_id: int = 0) -> Event | None:
-    """The event in this payload, or None: not ours, not known, or not enough said."""
+def event_of(
+    event_name: str, payload: Fields, repo: RepoRef | None, *, app_id: int = 0
+) -> Event | None:
+    """The event in this payload of this repository, or None: not ours, not known, not enough."""
     if event_name in {"installation", "installation_repositories"}:
         return _installation(payload)
-    repo = repo_of(payload)
     if repo is None:
         return None
     if (
@@ -105,8 +106,8 @@ def issue_of(given: Fields) -> IssueSnapshot | None:
 
 def labels_of(given: Fields) -> tuple[str, ...]:
     """Names of an issue's labels; GitHub sends objects, and plain names in some answers."""
-    objects = tuple(label.text("name", limit=200) for label in given.items("labels"))
-    return tuple(name for name in objects + given.texts("labels") if name)
+    objects = [label.text("name", limit=200) for label in given.items("labels")]
+    return tuple([name for name in (*objects, *given.texts("labels")) if name])
 
 
 Reader = Callable[[Fields, RepoRef, Actor], Event | None]

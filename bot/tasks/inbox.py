@@ -12,7 +12,7 @@ from bot.errors import NotFound
 from bot.tasks.base import Group
 from bot.tasks.sqlite import Tx
 
-MAX_TRIES = 12  #: with the daemon's backoff, about an hour of trouble at GitHub
+MAX_TRIES = 100  #: with the daemon's backoff, about a day of trouble at GitHub
 
 
 class InboxState(StrEnum):

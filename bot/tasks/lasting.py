@@ -66,6 +66,11 @@ ON CONFLICT (day, scope) DO UPDATE SET amount = amount + :amount RETURNING amoun
 """
 _SPENT = "SELECT amount FROM daily_budget WHERE day = :day AND scope = :scope"
 _SET = "INSERT OR REPLACE INTO kv (key, value, at) VALUES (:key, :value, :now)"
+_TAKE = """
+INSERT INTO kv (key, value, at) SELECT :key, :value, :now WHERE :old = ''
+    OR EXISTS (SELECT 1 FROM kv WHERE key = :key)
+ON CONFLICT (key) DO UPDATE SET value = :value, at = :now WHERE value = :old
+"""
 _GET = "SELECT value FROM kv WHERE key = :key"
 _SAMPLE = "INSERT OR REPLACE INTO metric_history (name, at, value) VALUES (:name, :now, :value)"
 _SAMPLES = """
@@ -144,6 +149,10 @@ class Lasting:
     async def put(self, key: str, value: str) -> None:
         """Remember a small text."""
         await self._write(_SET, key=key, value=value)
+
+    async def take(self, key: str, value: str, *, instead_of: str) -> bool:
+        """`put`, but only over this value (empty: over none); whether it was done."""
+        return await self._write(_TAKE, key=key, value=value, old=instead_of) == 1
 
     async def value(self, key: str) -> str | None:
         """What `put` was given last."""

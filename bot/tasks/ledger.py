@@ -22,7 +22,7 @@ VALUES (:key, :task_id, :kind, 'intended', :at, :fence, :request_hash, :now)
 ON CONFLICT (key) DO NOTHING
 """
 _SENT = """
-UPDATE effect SET state = 'sent', fence = :fence, updated_at = :now
+UPDATE effect SET state = 'sent', fence = :fence, intent_at = :now, updated_at = :now
 WHERE key = :key AND state = 'intended' RETURNING *
 """
 _CONFIRM = """

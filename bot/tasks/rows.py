@@ -31,6 +31,10 @@ _FACTS = TypeAdapter(Facts)
 _WAIT = TypeAdapter(Wait)
 _SPEND = TypeAdapter(Spend)
 
+#: Values are frozen, and nearly every row of a long queue says the same: nothing yet.
+_NO_FACTS, _NO_SPEND = Facts(), Spend()
+_NOTHING = "{}"
+
 
 def lane_of(repo: RepoRef | None) -> str:
     """The lane whose tasks share one limit: the repository's number, or `local`."""
@@ -102,9 +106,9 @@ def task_from(row: sqlite3.Row) -> Task:
         priority=row["priority"],
         status=Status(row["status"]),
         cursor=_cursor_from(row),
-        facts=_FACTS.validate_json(row["facts_json"]),
+        facts=_facts_from(row["facts_json"]),
         wait=None if row["wait_json"] is None else _WAIT.validate_json(row["wait_json"]),
-        spend=_SPEND.validate_json(row["spend_json"]),
+        spend=_spend_from(row["spend_json"]),
         budget_usd=row["budget_usd"],
         fence=row["fence"],
         tries=row["tries"],
@@ -149,7 +153,7 @@ def line_from(row: sqlite3.Row) -> JournalLine:
         cause=None if row["cause"] is None else Cause(row["cause"]),
         started_at=row["started_at"],
         seconds=row["seconds"],
-        spend=_SPEND.validate_json(row["spend_json"]),
+        spend=_spend_from(row["spend_json"]),
         by=row["by_whom"],
         evidence=row["evidence"],
     )
@@ -188,7 +192,17 @@ def _cursor_from(row: sqlite3.Row) -> Cursor:
     )
 
 
+def _facts_from(text: str) -> Facts:
+    return _NO_FACTS if text == _NOTHING else _FACTS.validate_json(text)
+
+
+def _spend_from(text: str) -> Spend:
+    return _NO_SPEND if text == _NOTHING else _SPEND.validate_json(text)
+
+
 def _dump(adapter: TypeAdapter[Any], value: Facts | Wait | Spend) -> str:
+    if value is _NO_FACTS or value is _NO_SPEND:
+        return _NOTHING
     try:
         return adapter.dump_json(value, exclude_defaults=True).decode()
     except ValueError:

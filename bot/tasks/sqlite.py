@@ -1,14 +1,16 @@
 """The SQLite driver: one writer with group commit, a few readers, migrations, backup.
 
 Callers hand in plain functions over a `Tx`. Those that arrive while a commit is on its way to
-the disk share the next one: one `BEGIN IMMEDIATE … COMMIT` on the connection's own thread, with
-a savepoint for each caller, so that an error undoes only the work of its own. A caller hears
-back after the commit has reached the disk (`synchronous=FULL`), never before.
+the disk share the next one: one `BEGIN IMMEDIATE … COMMIT` on the connection's own thread. Where
+one of them fails, all are run again with a savepoint for each, so that an error undoes only the
+work of its own. A caller hears back after the commit has reached the disk (`synchronous=FULL`),
+never before.
 """
 
 import asyncio
 import itertools
 import sqlite3
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ BUSY_S = 5.0  #: how long another process may hold the lock before we say no
 READERS = 2  #: an open reader holds up WAL checkpoints, so there are few and they are brief
 CACHE_KIB = 32_768  #: taken as needed; holds the claim's indexes of a million queued tasks
 MAX_BATCH = 256  #: callers in one commit; bounds how long the first of them waits
+GATHER = 0.25  #: of a commit's time, after one for many callers: those come back with more
 
 T = TypeVar("T")
 
@@ -64,6 +67,14 @@ class _Call(Generic[T]):
     work: Callable[[Tx], T]
     answer: "asyncio.Future[T]"
 
+    def deliver(self, result: T) -> None:
+        if not self.answer.done():  # a caller that was cancelled has stopped listening
+            self.answer.set_result(result)
+
+    def refuse(self, error: BaseException) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
 
 class SqliteStore:
     """An open store. Make one with `await SqliteStore.open(path)`."""
@@ -101,16 +112,18 @@ class SqliteStore:
     async def write(self, work: Callable[[Tx], T]) -> T:
         """Run `work` in a durable transaction of its own and return what it returned.
 
-        Its error undoes what it did and is raised here. `work` runs on another thread and
-        touches nothing but the `Tx`. Cancelling the caller does not stop a batch half-way.
-        Raises StoreError when nothing could be committed.
+        Its error undoes what it did and is raised here. `work` runs on another thread, touches
+        nothing but the `Tx`, and may be run a second time when another's work in the same batch
+        fails. Works run in the order in which they were handed in, and each sees what those
+        before it wrote. Cancelling the caller does not stop a batch half-way. Raises StoreError
+        when nothing could be committed.
         """
         self._check_open()
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Call(work, answer))
         if self._committer is None or self._committer.done():
             self._committer = asyncio.create_task(self._commit_all())
-        return await asyncio.shield(answer)
+        return await answer
 
     async def read(self, work: Callable[[Tx], T]) -> T:
         """Run `work` on a consistent snapshot that includes every acknowledged write."""
@@ -141,25 +154,32 @@ class SqliteStore:
             raise StoreError(f"{self.path}: the store is closed")
 
     async def _commit_all(self) -> None:
+        await asyncio.sleep(0)  # who is about to write in this turn of the loop comes along
         while self._waiting:
             batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
-            try:
-                results = await self._writer.call(_commit, [call.work for call in batch])
-            except Exception as error:
-                results = [error] * len(batch)
-            for call, result in zip(batch, results, strict=True):
-                self._deliver(call, result)
+            begun = time.perf_counter()
+            await self._commit(batch)
+            if self._waiting and len(batch) > 1:
+                await asyncio.sleep(GATHER * (time.perf_counter() - begun))
+
+    async def _commit(self, batch: Sequence[_Call[Any]]) -> None:
+        try:
+            results = await self._writer.call(_commit, [call.work for call in batch])
+        except Exception as error:
+            results = [error] * len(batch)
+        for call, result in zip(batch, results, strict=True):
+            self._deliver(call, result)
 
     def _deliver(self, call: _Call[Any], result: Any) -> None:
         match result:
             case sqlite3.IntegrityError():  # the caller's own conflict, not the store's trouble
-                call.answer.set_exception(result)
+                call.refuse(result)
             case sqlite3.Error():
-                call.answer.set_exception(_store_error(self.path, result))
+                call.refuse(_store_error(self.path, result))
             case BaseException():
-                call.answer.set_exception(result)
+                call.refuse(result)
             case _:
-                call.answer.set_result(result)
+                call.deliver(result)
 
 
 class _Connection:
@@ -250,10 +270,10 @@ def _migrate(raw: sqlite3.Connection, path: Path) -> None:
 
 
 def _commit(raw: sqlite3.Connection, works: Sequence[Callable[[Tx], Any]]) -> list[Any]:
-    """Run every work under its own savepoint; what each returned or raised, in order."""
+    """Run every work in one transaction; what each returned or raised, in order."""
     raw.execute("BEGIN IMMEDIATE")
     try:
-        results = [_one(raw, work) for work in works]
+        results = _results(raw, works)
         raw.execute("COMMIT")
     except BaseException:
         _roll_back(raw)
@@ -261,12 +281,24 @@ def _commit(raw: sqlite3.Connection, works: Sequence[Callable[[Tx], Any]]) -> li
     return results
 
 
+def _results(raw: sqlite3.Connection, works: Sequence[Callable[[Tx], Any]]) -> list[Any]:
+    tx = Tx(raw)
+    try:
+        return [work(tx) for work in works]
+    except Exception:
+        if not raw.in_transaction:  # a full disk ends the whole transaction: nobody is served
+            raise
+    raw.execute("ROLLBACK")  # errors are rare; only then does each work cost two more statements
+    raw.execute("BEGIN IMMEDIATE")
+    return [_one(raw, work) for work in works]
+
+
 def _one(raw: sqlite3.Connection, work: Callable[[Tx], Any]) -> Any:
     raw.execute("SAVEPOINT caller")
     try:
         result = work(Tx(raw))
     except Exception as error:
-        if not raw.in_transaction:  # a full disk ends the whole transaction: nobody is served
+        if not raw.in_transaction:
             raise
         raw.execute("ROLLBACK TO caller")
         result = error

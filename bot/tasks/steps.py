@@ -142,7 +142,10 @@ class Steps(Group):
             close_delivery(tx, inbox_id, f"woke {len(rows)} tasks", now)
             return [row["id"] for row in rows]
 
-        woken = await self._store.write(work) if key else []
+        if not key:
+            return []
+        self._ring_early()
+        woken = await self._store.write(work)
         if woken:
             self._ring_for(Status.QUEUED)
         return woken

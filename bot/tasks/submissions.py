@@ -4,7 +4,7 @@ import sqlite3
 from dataclasses import replace
 from typing import Any
 
-from bot.domain import Task
+from bot.domain import Status, Task
 from bot.errors import InputError
 from bot.tasks.base import Group, load
 from bot.tasks.ids import new_id
@@ -54,6 +54,8 @@ class Submissions(Group):
             close_delivery(tx, inbox_id, f"task {task.id}", now)
             return task, known is None
 
+        if new.status is Status.QUEUED:
+            self._ring_early()
         task, created = await self._store.write(work)
         if created:
             self._ring_for(task.status)

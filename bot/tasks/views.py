@@ -1,12 +1,12 @@
-"""What can be asked about tasks; nothing here changes a row."""
+"""What can be asked about tasks; nothing here changes what a task is."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bot.domain import JournalLine, Phase, Status, Task
+from bot.domain import JournalLine, Phase, RepoRef, Status, Task
 from bot.errors import InputError
 from bot.tasks.base import Group, load
-from bot.tasks.rows import line_from, task_from
+from bot.tasks.rows import lane_of, line_from, task_from
 from bot.tasks.sqlite import Tx
 
 MAX_PAGE = 500  #: rows; a page is one answer of the API
@@ -42,6 +42,23 @@ _AHEAD = """
 SELECT count(*) AS n FROM task WHERE status = 'QUEUED' AND ready = 1
     AND (order_key, seq) < (:order_key, :seq)
 """
+
+_LANE_BUSY = "SELECT count(*) AS n FROM task WHERE status = 'RUNNING' AND lane = :lane"
+_LANE = "SELECT * FROM lane WHERE lane = :lane"
+_FRONT = """
+UPDATE task SET picture_due = min(coalesce(picture_due, :now), :now) WHERE seq IN (
+    SELECT seq FROM task WHERE status = 'QUEUED' AND ready = 1 ORDER BY order_key, seq LIMIT :n)
+"""
+NEIGHBOURS = 20  #: queued tasks whose place is shown anew when one moves
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """What keeps a repository's queued tasks from starting."""
+
+    limit: int = 0  #: of tasks that run at once, where it is reached; 0: it is not
+    held_by: str = ""
+    hold_reason: str = ""  #: foreign text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +196,30 @@ class Views(Group):
             return 1 if ahead is None else int(ahead["n"]) + 1
 
         return await self._store.read(work)
+
+    async def lane(self, repo: RepoRef | None) -> Lane:
+        """What keeps the queued tasks of a repository where they are."""
+        params = {"lane": lane_of(repo)}
+
+        def work(tx: Tx) -> Lane:
+            busy, row = tx.one(_LANE_BUSY, params), tx.one(_LANE, params)
+            assert busy is not None
+            said = row["max_running"] if row is not None else None
+            limit = self.limits.lane_limit if said is None else int(said)
+            held = row is not None and row["held_since"] is not None
+            return Lane(
+                limit=limit if busy["n"] >= limit else 0,
+                held_by=row["held_by"] if row is not None and held else "",
+                hold_reason=row["reason"] if row is not None and held else "",
+            )
+
+        return await self._store.read(work)
+
+    async def queue_moved(self) -> None:
+        """Have the first of the queue painted anew: their place may be another."""
+        params = {"now": self._now(), "n": NEIGHBOURS}
+        if await self._store.write(lambda tx: tx.run(_FRONT, params)):
+            self.bells.pictures.set()
 
     async def _latest(self, sql: str, params: dict[str, str | int]) -> Task | None:
         def work(tx: Tx) -> Task | None:

@@ -1,10 +1,10 @@
 """Reading request bodies: a limit on each, a limit on all together, and a deadline."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
 
 from bot.web.problem import RETRY_AFTER_S, Problem
 
@@ -28,33 +28,35 @@ class BodyReader:
         self._held = 0
 
     @asynccontextmanager
-    async def read(self, request: Request) -> AsyncIterator[bytes]:
-        """The body, held until the caller is done with it.
+    async def read(self, headers: Mapping[str, str], receive: Receive) -> AsyncIterator[bytes]:
+        """The body of a request, held until the caller is done with it.
 
         Raises Problem: 413 too large, 408 too slow, 503 too many large ones at once, 400 when the
         client went away.
         """
-        self._refuse_declared(request)
+        self._refuse_declared(headers.get("content-length", "0"))
         mine = _Share()
         try:
-            yield await self._collect(request, mine)
+            yield await self._collect(receive, mine)
         finally:
             self._held -= mine.size
 
-    async def _collect(self, request: Request, mine: "_Share") -> bytes:
-        body = bytearray()
+    async def _collect(self, receive: Receive, mine: "_Share") -> bytes:
+        body, more = bytearray(), True
         try:
             async with asyncio.timeout(self._within_s):
-                async for chunk in request.stream():
-                    body += chunk
+                while more:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise Problem(400, "The client went away before the body was complete.")
+                    body += message.get("body", b"")
                     if len(body) > self._limit:
                         raise self._too_large()
                     self._hold(len(body), mine)
+                    more = message.get("more_body", False)
         except TimeoutError:
             text = f"The body did not arrive within {self._within_s:g} s."
             raise Problem(408, text, headers=_HANG_UP) from None
-        except ClientDisconnect:
-            raise Problem(400, "The client went away before the body was complete.") from None
         return bytes(body)
 
     def _hold(self, size: int, mine: "_Share") -> None:
@@ -65,8 +67,7 @@ class BodyReader:
         self._held += grown
         mine.size += grown
 
-    def _refuse_declared(self, request: Request) -> None:
-        declared = request.headers.get("content-length", "0")
+    def _refuse_declared(self, declared: str) -> None:
         if len(declared) > _DIGITS or (declared.isdecimal() and int(declared) > self._limit):
             raise self._too_large()
 

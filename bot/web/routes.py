@@ -146,7 +146,7 @@ def make_web(parts: WebParts) -> Starlette:
         return json_response(description)
 
     routes: list[BaseRoute] = [
-        *(Route(path, receiver.receive, methods=["POST"]) for path in HOOK_PATHS),
+        *(Route(path, receiver, methods=["POST"]) for path in HOOK_PATHS),
         Route("/health", health.health),
         Route("/livez", health.livez),
         Route("/readyz", health.readyz),

@@ -4,13 +4,14 @@ The receipt is a reaction: 👀 when it was read, 🚀 when it was done, 😕 wh
 when the person may not. What needs words stands in the status comment, never in a new one.
 """
 
+import hashlib
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.config.choices import RepoRole, Verb
 from bot.domain import Actor, EffectKind, IssueSnapshot, RepoRef, Status, Task
-from bot.errors import NotPermitted, WrongState
+from bot.errors import ConfigError, NotPermitted, WrongState
 from bot.github.repo import Repo
 from bot.log import get
 from bot.tasks.lasting import Lasting
@@ -19,6 +20,7 @@ from bot.tasks.queue import TaskQueue
 from bot.workflow.commands import Command, Misspelt, least_role, spec_of
 from bot.workflow.effects import Effects, Remote
 from bot.workflow.report import answers
+from bot.workflow.report.marker import read_marker, signed
 from bot.workflow.report.view import View
 from bot.workflow.starting import Starter
 from bot.workflow.steering import check_self_approval, steered
@@ -67,6 +69,7 @@ class Commander:
     view_of: Callable[[Task], Awaitable[View]]
     stop: Callable[[str], bool]  #: end a running step of this task
     now: Callable[[], float]
+    hmac_key: bytes = field(repr=False)  #: signs the first line of every text of ours
 
     async def obey(self, asked: Asked) -> None:
         """Every command in turn; the receipt shows the worst of what became of them."""
@@ -94,9 +97,12 @@ class Commander:
             return "confused"
         try:
             await self._do(asked, command, task)
-        except (WrongState, NotPermitted) as refusal:
+        except NotPermitted as refusal:
+            log.info("command_refused", verb=command.verb, by=asked.actor.login, why=str(refusal))
+            return "-1"
+        except WrongState as refusal:
             await self._answer(task, answers.refused(command.verb, str(refusal)))
-            return "-1" if isinstance(refusal, NotPermitted) else "confused"
+            return "confused"
         log.info("command_done", verb=command.verb, by=asked.actor.login, task=task and task.id)
         return "rocket"
 
@@ -104,8 +110,10 @@ class Commander:
         match command.verb:
             case Verb.HOLD:
                 await self.lasting.hold(asked.repo, asked.actor.login, command.reason)
+                await self.queue.queue_moved()
             case Verb.UNHOLD:
                 await self.lasting.unhold(asked.repo)
+                await self.queue.queue_moved()
                 self.queue.bells.work.set()
             case Verb.START:
                 await self._start(asked, command)
@@ -130,6 +138,8 @@ class Commander:
         )
         if task.status is Status.RUNNING and changed.status is not Status.RUNNING:
             self.stop(task.id)
+        if command.verb is Verb.PRIORITY:
+            await self.queue.queue_moved()
 
     async def _start(self, asked: Asked, command: Command) -> None:
         if asked.snapshot is None or asked.snapshot.is_pull:
@@ -140,27 +150,63 @@ class Commander:
             asked.snapshot,
             asked.actor,
             config,
-            label_event_id=str(asked.comment_id),
+            # named, for a comment's number says nothing beside those of label events
+            label_event_id=f"comment-{asked.comment_id}",
             priority=command.priority,
             budget_usd=command.budget,
         )
 
     async def _tell(self, asked: Asked, command: Command, task: Task | None) -> None:
-        if task is None:
-            return
-        view = await self.view_of(task)
         match command.verb:
             case Verb.HELP:
-                text = answers.help_text(view.config.commands)
-            case Verb.STATUS:
-                text = answers.status_text(view)
-            case Verb.EXPLAIN:
-                text = answers.explanation(view)
+                config = await self.starter.config_of(asked.repo)
+                text = answers.help_text(config.commands)
+            case Verb.STATUS if task is not None:
+                text = answers.status_text(await self.view_of(task))
+            case Verb.EXPLAIN if task is not None:
+                text = answers.explanation(await self.view_of(task))
             case Verb.CONFIG:
-                text = answers.config_text(await self.starter.configs.current(asked.repo))
+                text = await self._config_text(asked.repo)
             case _:
                 raise WrongState("this cannot be done here yet")
-        await self._answer(task, text)
+        if task is not None:
+            await self._answer(task, text)
+        else:
+            await self._reply(asked, text)
+
+    async def _config_text(self, repo: RepoRef) -> str:
+        try:
+            return answers.config_text(await self.starter.configs.current(repo))
+        except ConfigError as error:
+            return answers.broken_config(str(error))
+
+    async def _reply(self, asked: Asked, text: str) -> None:
+        """Where there is no status comment, one comment an issue takes what was asked for."""
+        repo, owner = self.repo_of(asked.repo), f"issue-{asked.repo.id}-{asked.issue}"
+        body = f"{signed(self.hmac_key, owner, of='answer')}\n{text}"
+        effects = self._effects(owner)
+
+        async def call() -> Remote:
+            made = await repo.create_comment(asked.issue, body)
+            return Remote(id=str(made.id), url=made.url)
+
+        async def look_up(_since: float) -> Remote | None:
+            for comment in await repo.comments(asked.issue):
+                mark = read_marker(self.hmac_key, comment.body) if comment.author.is_bot else None
+                if mark is not None and mark.task_id == owner:
+                    return Remote(id=str(comment.id), url=comment.html_url)
+            return None
+
+        known = await self.ledger.get(f"{owner}/{EffectKind.STATUS_COMMENT}/answer")
+        made = await effects.ensure(EffectKind.STATUS_COMMENT, "answer", {}, call, look_up)
+
+        async def edit() -> Remote:
+            await repo.edit_comment(int(made.id), body)
+            return made
+
+        if known is not None:
+            name = f"{asked.comment_id}-{hashlib.sha256(body.encode()).hexdigest()[:12]}"
+            await effects.ensure(EffectKind.COMMENT_EDIT, name, {"body": body}, edit)
 
     async def _task(self, asked: Asked) -> Task | None:
         found = await self.queue.find(asked.repo.id, asked.issue)
@@ -179,14 +225,15 @@ class Commander:
         if not asked.comment_id:
             return
         repo = self.repo_of(asked.repo)
-        effects = Effects(
-            self.ledger, self.now, task_id=f"comment-{asked.comment_id}", fence=None, quiet_s=0.0
-        )
+        effects = self._effects(f"comment-{asked.comment_id}")
 
         async def call() -> Remote:
             return Remote(id=str(await repo.react_to_comment(asked.comment_id, content)))
 
         await effects.ensure(EffectKind.REACTION_ADD, content, {}, call)
+
+    def _effects(self, owner: str) -> Effects:
+        return Effects(self.ledger, self.now, task_id=owner, fence=None, quiet_s=0.0)
 
 
 def answers_key(task_id: str) -> str:

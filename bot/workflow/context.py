@@ -18,10 +18,12 @@ from bot.log import mask
 from bot.tasks.lasting import Lasting
 from bot.tasks.ledger import Ledger
 from bot.tasks.queue import TaskQueue
+from bot.tasks.views import Lane
 from bot.workflow import setup_steps
 from bot.workflow.breakers import Breakers
 from bot.workflow.commanding import answers_key
 from bot.workflow.effects import Effects
+from bot.workflow.environments import Environments
 from bot.workflow.paint import Easel, Painter
 from bot.workflow.phases.step import AgentsRegistry, Ctx, Meter, Probe
 from bot.workflow.purse import Purse
@@ -78,6 +80,7 @@ class Contexts:
         self._tools = tools
         self.painter = Painter(tools.queue, self.easel_for)
         self.breakers = Breakers(tools.lasting, tools.now)
+        self._environments = Environments(queue=tools.queue, lasting=tools.lasting, now=tools.now)
 
     def repo(self, ref: RepoRef) -> Repo:
         github = self._tools.github
@@ -112,6 +115,7 @@ class Contexts:
             note=self._note,
             transcribe=self._transcriber(task),
             purse=Purse(lasting=tools.lasting, now=tools.now, daily_usd=tools.daily_usd),
+            take=self._environments.take,
             open_pulls=self._open_pulls,
             admit=self.breakers.admit,
             answered=self.breakers.succeeded,
@@ -163,8 +167,13 @@ class Contexts:
         except ConfigError:
             effective = None
         queued = task.status is Status.QUEUED
+        lane = await tools.queue.lane(task.repo) if queued else Lane()
         view = View(
             task=task,
+            limit=lane.limit,
+            held=" ".join(
+                filter(None, (lane.held_by, lane.hold_reason and f"({lane.hold_reason})"))
+            ),
             journal=tuple(await tools.queue.journal(task.id)),
             links=self._links(task),
             position=await tools.queue.position(task.id) if queued else None,

@@ -17,6 +17,7 @@ from bot.github.repo import Repo
 from bot.workflow.effects import Remote
 from bot.workflow.phases.step import Ctx, repo_of
 from bot.workflow.phases.thinking import ask
+from bot.workflow.report.words import duration
 
 NOTICE = "chimera-deployed"  #: title of the notice by which a job says what it deployed
 CLOCK_SKEW_S = 300.0  #: between us and GitHub, when runs are looked up by time
@@ -100,13 +101,15 @@ async def stand(ctx: Ctx, repo: Repo, made: Deployment, *, configured_url: str) 
         return Found(state=Standing.LIVE, deployment=made, text="live")
     key = run_key(repo.repo.id, made.run_id)
     heard = await ctx.heard(key)
-    conclusion = heard.get("conclusion") or await _ask(ctx, repo, made)
+    conclusion, doing = heard.get("conclusion", ""), "is under way"
+    if not conclusion:
+        conclusion, doing = await _ask(ctx, repo, made)
     overdue = ctx.now() > made.at + ctx.config.limits.phase_minutes * 60
     if not conclusion and not overdue:
         return Found(
             state=Standing.RUNNING,
             deployment=made,
-            text=f"Actions run of {made.environment} is under way",
+            text=f"Actions run {made.run_id} ({made.environment}) {doing}",
             key=key,
             look_at=ctx.now() + LOOK_EVERY_S,
         )
@@ -118,11 +121,14 @@ async def stand(ctx: Ctx, repo: Repo, made: Deployment, *, configured_url: str) 
     return await _proven(ctx, repo, replace(made, url=url))
 
 
-async def _ask(ctx: Ctx, repo: Repo, made: Deployment) -> str:
-    """The run's conclusion from GitHub, where it is old enough that a delivery may be lost."""
-    if ctx.now() < made.at + LOOK_EVERY_S - 1:
-        return ""
-    return (await repo.run(made.run_id)).conclusion
+async def _ask(ctx: Ctx, repo: Repo, made: Deployment) -> tuple[str, str]:
+    """The run's conclusion and what it does, asked once a delivery may have been lost."""
+    waited_s = ctx.now() - made.at
+    if waited_s < LOOK_EVERY_S - 1:
+        return "", "is under way"
+    run = await repo.run(made.run_id)
+    doing = {"queued": "has been queued for", "waiting": "has waited for an approval for"}
+    return run.conclusion, f"{doing.get(run.status, 'has been running for')} {duration(waited_s)}"
 
 
 async def _proven(ctx: Ctx, repo: Repo, made: Deployment) -> Found:

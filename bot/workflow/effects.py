@@ -31,6 +31,8 @@ class Remote:
     url: str = ""
 
 
+HELD_UP_S = 5.0  #: or half the quiet window: far below it, far above any healthy pause
+
 Call = Callable[[], Awaitable[Remote]]
 LookUp = Callable[[float], Awaitable[Remote | None]]  #: given the intent's time, Unix seconds
 
@@ -83,8 +85,17 @@ class Effects:
                 return adopted
         elif effect.state is not EffectState.INTENDED:  # refused before, or harmless to repeat
             await self._ledger.forget(key)
-        await self._ledger.sent(key, fence=self._fence)
+        effect = await self._ledger.sent(key, fence=self._fence)
+        self._check_not_held_up(effect)
         return await self._send(effect, call, look_up)
+
+    def _check_not_held_up(self, effect: Effect) -> None:
+        """A process that stood still for long since it said "sent" may have been replaced by one
+        that looked, found nothing and made the call: then this one must not. Raises Transient.
+        """
+        held_s = self._now() - effect.intent_at
+        if held_s > max(HELD_UP_S, self._quiet_s / 2):
+            raise Transient(f"held up for {held_s:.0f} s before {effect.kind}; nothing was sent")
 
     async def tried(self, kind: EffectKind) -> list[tuple[str, EffectState]]:
         """The names of all effects of a kind that this task ever intended, and their states."""

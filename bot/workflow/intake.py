@@ -6,7 +6,7 @@ do something is asked of GitHub, by role. Bots, ourselves among them, never comm
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,7 +43,7 @@ from bot.workflow.commands import BUTTONS, Command, Misspelt, parse_commands
 from bot.workflow.deploying import run_key
 from bot.workflow.intake_pulls import PullIntake
 from bot.workflow.merging import pull_key
-from bot.workflow.starting import Starter, text_hash, with_text
+from bot.workflow.starting import Starter, priority_of, text_hash, with_text
 
 RERUN = "rerequested"  #: GitHub's own button on every check
 
@@ -57,6 +57,7 @@ class Intake:
     starter: Starter
     commander: Commander
     pulls: PullIntake
+    check_again: Callable[[str, int], Awaitable[None]]  #: have a task's check told once more
 
     async def __call__(self, row: InboxRow) -> None:
         """Act on one delivery. Raises what GitHub or the store raise; the row is tried again."""
@@ -66,8 +67,10 @@ class Intake:
         match event:
             case IssueLabeled():
                 await self._labeled(event, inbox_id)
+                await self._prioritised(event)
             case IssueUnlabeled():
                 await self._unlabeled(event, inbox_id)
+                await self._prioritised(event)
             case IssueEdited():
                 await self._edited(event)
             case IssueGone():
@@ -134,6 +137,19 @@ class Intake:
                 return
             await self._cancel(event.repo, event.issue.number, event.sender, "label removed")
 
+    async def _prioritised(self, event: IssueLabeled | IssueUnlabeled) -> None:
+        """A priority label that comes or goes says what the priority is from now on."""
+        config = await self.starter.config_of(event.repo)
+        names = {config.labels.priority_high.name, config.labels.priority_low.name}
+        if event.label not in names or event.sender.is_bot:
+            return
+        task = await self.queue.find(event.repo.id, event.issue.number)
+        if task is None or task.status.ended:
+            return
+        if await self.starter.may_start(event.repo, event.sender, config):
+            priority = priority_of(event.issue.labels, config)
+            await self.queue.change(task.id, lambda now: replace(now, priority=priority))
+
     async def _edited(self, event: IssueEdited) -> None:
         """Text that nobody has confirmed is not worked on: before pickup, an edit parks."""
         task = await self.queue.find(event.repo.id, event.issue.number)
@@ -144,6 +160,7 @@ class Intake:
         wait = Wait(
             on=WaitFor.RELABEL,
             reason="The issue was edited before work began; remove the label and put it on again",
+            since=self.commander.now(),
         )
         await self.queue.change(
             task.id, lambda now: replace(now, status=Status.WAITING, wait=wait),
@@ -191,11 +208,13 @@ class Intake:
     async def _pressed(self, event: CheckButton) -> None:
         """A click counts as the command would; an approval is of the commit that was shown."""
         task_id = event.external_id.partition("/")[0]
+        if event.identifier == RERUN and not task_id:
+            await self.pulls.asked_again(event)
         task = await self.queue.get(task_id) if task_id else None
         if task is None or task.repo is None or task.repo.id != event.repo.id:
             return
         if event.identifier == RERUN:
-            await self.queue.picture_soon(task.id)
+            await self.check_again(task.id, event.check_run_id)
             return
         command = BUTTONS.get(event.identifier)
         if command is not None:

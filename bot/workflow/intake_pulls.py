@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from bot.config.choices import RepoRole
 from bot.config.layers import problems_in
 from bot.domain import (
+    Cause,
+    CheckButton,
     EffectKind,
     MergeGroupAsked,
+    Outcome,
+    Phase,
     ProtectionAsked,
     PullChanged,
     Pushed,
@@ -18,9 +22,11 @@ from bot.domain import (
     Task,
     Thread,
 )
+from bot.errors import Transient
 from bot.github.repo import Repo
 from bot.github.types import Annotation, Check, CheckStatus, Conclusion, ReviewComment
 from bot.log import get
+from bot.tasks.base import note
 from bot.tasks.ledger import Ledger
 from bot.tasks.queue import TaskQueue
 from bot.workflow.effects import Effects, Remote
@@ -28,6 +34,7 @@ from bot.workflow.flow import bounds_of
 from bot.workflow.hidden import visible
 from bot.workflow.repoconfig import MAX_BYTES, PATH
 from bot.workflow.report.checks import E2E, GUARDIAN, TASK, foreign_check
+from bot.workflow.report.words import counted
 from bot.workflow.sent_back import past_the_code, reviewed_again, sent_back
 from bot.workflow.starting import Starter
 
@@ -43,6 +50,15 @@ CONFIGURATION = "chimera / configuration"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """Why work goes back, for the journal."""
+
+    why: str
+    cause: Cause
+    by: str = ""  #: the person, where it was one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PullIntake:
     """Acts on what happens around pull requests."""
 
@@ -52,6 +68,7 @@ class PullIntake:
     repo_of: Callable[[RepoRef], Repo]
     stop: Callable[[str], bool]
     now: Callable[[], float]
+    quiet_s: float  #: before an unanswered check is looked up; the delivery is read again then
 
     # ── the review loop ──────────────────────────────────────────────────────────────────────
 
@@ -68,8 +85,10 @@ class PullIntake:
         if not threads and event.state != "changes_requested":
             return
         said = visible(event.body)
-        notes = [f"{event.sender.login} on the pull request:\n{said}"] if said else []
-        await self._send_back(task, notes, threads)
+        by = event.sender.login
+        notes = [f"{by} on the pull request:\n{said}"] if said else []
+        why = f"{by} asked for changes" + (f" in {counted(len(threads), 'thread')}" * bool(threads))
+        await self._send_back(task, notes, threads, Sent(why=why, cause=Cause.REVIEW, by=by))
 
     async def ci_ended(self, event: RunEnded) -> None:
         """The repository's own checks are red on our head: the coder gets their logs."""
@@ -78,7 +97,8 @@ class PullIntake:
         for task in await self.queue.live_of_repo(event.repo.id):
             if task.facts.head_sha == event.head_sha and past_the_code(task):
                 notes = await self._failures(self.repo_of(event.repo), event)
-                await self._send_back(task, notes, ())
+                why = f"The check {event.title or event.workflow!r} is red"
+                await self._send_back(task, notes, (), Sent(why=why, cause=Cause.CI))
 
     async def pushed(self, event: Pushed) -> None:
         """A person's commits on our branch are kept, tested and reviewed; approvals are void."""
@@ -88,16 +108,26 @@ class PullIntake:
         task = await self.queue.find_by_branch(event.repo.id, branch)
         if task is None or not past_the_code(task) or task.facts.head_sha == event.after:
             return
-        await self._change(task, lambda now: reviewed_again(now, self.now()))
+        by = event.sender.login
+        why = f"{by} pushed `{event.after[:7]}`"
+        sent = Sent(why=why, cause=Cause.CONFLICT, by=by)
+        await self._change(task, lambda now: reviewed_again(now, self.now()), sent)
 
-    async def _send_back(self, task: Task, notes: Sequence[str], threads: Sequence[Thread]) -> None:
+    async def _send_back(
+        self, task: Task, notes: Sequence[str], threads: Sequence[Thread], sent: Sent
+    ) -> None:
         assert task.repo is not None
         bounds = bounds_of(await self.starter.config_of(task.repo))
-        await self._change(task, lambda now: sent_back(now, notes, threads, bounds, self.now()))
+        await self._change(
+            task,
+            lambda now: sent_back(now, notes, threads, bounds, self.now(), sent.cause),
+            sent,
+        )
 
-    async def _change(self, task: Task, fn: Callable[[Task], Task]) -> None:
+    async def _change(self, task: Task, fn: Callable[[Task], Task], sent: Sent) -> None:
         live = frozenset(status for status in Status if not status.ended)
-        changed = await self.queue.change(task.id, fn, expect=live)
+        line = note(task, Outcome.BACK, sent.why, self.now(), cause=sent.cause, by=sent.by)
+        changed = await self.queue.change(task.id, fn, line=line, expect=live)
         if task.status is Status.RUNNING and changed.status is not Status.RUNNING:
             self.stop(task.id)
 
@@ -117,11 +147,10 @@ class PullIntake:
 
     async def protection_asked(self, event: ProtectionAsked) -> None:
         """Our gate was passed before a run of ours was dispatched; nobody else's is let through."""
-        ours = [
-            task
-            for task in await self.queue.live_of_repo(event.repo.id)
-            if event.run_id in _runs(task)
-        ]
+        live = await self.queue.live_of_repo(event.repo.id)
+        ours = [task for task in live if event.run_id in await self._runs(task)]
+        if not ours and any(_dispatching(task) for task in live):
+            raise Transient("a dispatch of ours is under way, and its run may be this one")
         text = (
             f"Dispatched by Chimera for {ours[0].id}, after its gate."
             if ours
@@ -147,6 +176,20 @@ class PullIntake:
             return
         await self._pass(event.repo, event.head_sha, event.base_ref)
         await self._check_configuration(event)
+
+    async def asked_again(self, event: CheckButton) -> None:
+        """Somebody wants such a check anew: it is completed anew, so that nothing spins."""
+        if event.check_name not in OURS:
+            return
+
+        async def call() -> Remote:
+            hub = self.repo_of(event.repo)
+            await hub.update_check(event.check_run_id, _passing(event.check_name))
+            return Remote(id=str(event.check_run_id))
+
+        effects = self._effects(f"commit-{event.repo.id}-{event.head_sha}")
+        name = f"{event.check_run_id}/again-{self.now():.0f}"
+        await effects.ensure(EffectKind.CHECK_UPDATE, name, {}, call)
 
     async def merge_group(self, event: MergeGroupAsked) -> None:
         """The same in the merge queue, where every required check is asked for again."""
@@ -198,8 +241,14 @@ class PullIntake:
         effects = self._effects(f"commit-{repo.id}-{sha}")
         await effects.ensure(EffectKind.CHECK, name, {"sha": sha}, call, look_up)
 
+    async def _runs(self, task: Task) -> set[int]:
+        """The runs that were dispatched for a task: the ledger knows them before the row does."""
+        effects = await self.ledger.of_task(task.id)
+        sent = [one for one in effects if one.kind is EffectKind.DISPATCH]
+        return {int(one.remote_id) for one in sent if one.remote_id.isdecimal()}
+
     def _effects(self, owner: str) -> Effects:
-        return Effects(self.ledger, self.now, task_id=owner, fence=None, quiet_s=0.0)
+        return Effects(self.ledger, self.now, task_id=owner, fence=None, quiet_s=self.quiet_s)
 
 
 def _thread(comment: ReviewComment) -> Thread:
@@ -212,10 +261,10 @@ def _thread(comment: ReviewComment) -> Thread:
     )
 
 
-def _runs(task: Task) -> set[int]:
-    facts = task.facts
-    known = (facts.staging, facts.production, facts.rollback)
-    return {made.run_id for made in known if made is not None}
+def _dispatching(task: Task) -> bool:
+    """Whether a step is running that may have dispatched what nobody has written down yet."""
+    phases = (Phase.STAGING_DEPLOYMENT, Phase.PRODUCTION_DEPLOYMENT)
+    return task.status is Status.RUNNING and task.phase in phases
 
 
 def _passing(name: str) -> Check:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bot.domain import Cause, EffectKind, Facts, StepResult, Task
+from bot.domain import Cause, EffectKind, EffectState, Facts, StepResult, Task
 from bot.errors import Conflict, Refused
 from bot.github.repo import Repo
 from bot.workflow.effects import Remote
@@ -72,15 +72,26 @@ async def merge(task: Task, ctx: Ctx, repo: Repo) -> str:
         if error.status != NOT_YET:
             raise
         return await _merged_meanwhile(task, ctx, repo, error)
+    except Conflict as error:
+        return await _merged_meanwhile(task, ctx, repo, error)
     return done.id
 
 
-async def _merged_meanwhile(task: Task, ctx: Ctx, repo: Repo, refusal: Refused) -> str:
+async def merge_begun(task: Task, ctx: Ctx) -> bool:
+    """Whether this head's merge was sent before: what has moved the base may be our own merge."""
+    tried = await ctx.effects.tried(EffectKind.MERGE)
+    sent = {EffectState.SENT, EffectState.UNCERTAIN, EffectState.CONFIRMED}
+    return any(name == _name(task.facts) and state in sent for name, state in tried)
+
+
+async def _merged_meanwhile(task: Task, ctx: Ctx, repo: Repo, refusal: Refused | Conflict) -> str:
     """A person or the queue may have merged it; where there is a queue, it is put in."""
     facts = task.facts
     pull = await repo.pull(facts.pull)
     if pull.merged:
         return pull.merge_sha
+    if isinstance(refusal, Conflict):
+        raise refusal
     if "merge queue" in refusal.body.lower():
 
         async def call() -> Remote:

@@ -70,6 +70,9 @@ class Painter:
         if easel is None:
             return None
         painted = load(before)
+        if painted.status != task.status:
+            painted.status = task.status.value
+            await self._queue.queue_moved()
         try:
             looks = [await part(easel, painted) for part in PARTS]
         finally:
@@ -85,6 +88,20 @@ class Painter:
             before = await self._queue.picture(task_id)
             if await self._queue.save_picture(task_id, dump(doubtful(load(before))), was=before):
                 return await self._queue.picture_soon(task_id)
+
+    async def check_again(self, task_id: str, check_id: int) -> None:
+        """Have one check told once more: who asks GitHub for it again sets its suite spinning.
+
+        https://docs.github.com/en/rest/checks/runs#rerequest-a-check-run
+        """
+        async with self._lock(task_id):
+            before = await self._queue.picture(task_id)
+            painted = load(before)
+            for check in painted.checks.values():
+                if check.id == check_id:
+                    check.look, check.at = "", 0.0
+            await self._queue.save_picture(task_id, dump(painted), was=before)
+        await self._queue.picture_soon(task_id)
 
     def _lock(self, task_id: str) -> asyncio.Lock:
         return self._locks.setdefault(task_id, asyncio.Lock())

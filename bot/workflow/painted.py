@@ -37,6 +37,7 @@ class Painted:
     checks: dict[str, PaintedCheck] = field(default_factory=dict)  #: by "name@sha"
     waiting_checks: dict[str, float] = field(default_factory=dict)  #: since when one is wanted
     closed: bool = False
+    status: str = ""  #: of the task; a change of it moves those behind it in the queue
     doubt: bool = False  #: whether another painter may have put on any of our labels
 
 

@@ -3,18 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.domain import Bounds, Phase, Status, Task, Thread, Wait, WaitFor
+from bot.domain import Bounds, Cause, Phase, Status, Task, Thread, Wait, WaitFor
 from bot.workflow.flow import ORDER
 from bot.workflow.steering import forgotten, waited
 
 MAX_NOTE = 8000  #: characters of one remark that reach the coder
+#: Waits for a person's word on something else, which a remark or a push does not end.
+STAYS = frozenset({WaitFor.PAUSED, WaitFor.HOLD, WaitFor.BUDGET, WaitFor.CONFIGURATION})
 
 
 def sent_back(
-    task: Task, notes: Sequence[str], threads: Sequence[Thread], bounds: Bounds, at: float
+    task: Task,
+    notes: Sequence[str],
+    threads: Sequence[Thread],
+    bounds: Bounds,
+    at: float,
+    cause: Cause = Cause.REVIEW,
 ) -> Task:
     """The task at the coder once more; where no round is left, a person is asked."""
-    task = waited(task, at)
     facts = task.facts
     known = {thread.id for thread in facts.threads}
     merged = (*facts.threads, *(t for t in threads if t.id not in known))
@@ -24,27 +30,37 @@ def sent_back(
     facts = replace(
         forgotten(facts, Phase.CODE_IMPLEMENTATION), threads=merged, feedback=said, approval=None
     )
-    task = replace(task, facts=facts, tries=0, run_at=at)
     cursor = replace(
         task.cursor, phase=Phase.CODE_IMPLEMENTATION, round=task.cursor.round + 1, turn=1
     )
-    if task.cursor.round >= bounds.rounds:
+    none_left = task.cursor.round >= bounds.rounds
+    task = _going_on(replace(task, facts=facts, cursor=cursor, cause=cause), at)
+    if none_left and task.status is Status.QUEUED:
         reason = f"All {bounds.rounds} rounds are used, and more is asked for"
         wait = Wait(on=WaitFor.DECISION, reason=reason, since=at)
-        return replace(task, cursor=cursor, status=Status.WAITING, wait=wait)
-    return replace(task, cursor=cursor, status=Status.QUEUED, wait=None)
+        return replace(task, status=Status.WAITING, wait=wait)
+    return task
 
 
 def reviewed_again(task: Task, at: float) -> Task:
-    """A person pushed to the branch: what was found out about the old head is void."""
-    task = waited(task, at)
+    """A person pushed to the branch: what was found out about the old head is void.
+
+    A coder at work begins again on the new head; what it was told to do is still to be done.
+    """
+    if task.phase is Phase.CODE_IMPLEMENTATION:
+        return _going_on(replace(task, facts=replace(task.facts, wip_sha="")), at)
     facts = replace(forgotten(task.facts, Phase.GUARDIAN_REVIEW), approval=None)
     cursor = replace(
         task.cursor, phase=Phase.GUARDIAN_REVIEW, turn=1, attempt=task.cursor.attempt + 1
     )
-    return replace(
-        task, facts=facts, cursor=cursor, status=Status.QUEUED, wait=None, tries=0, run_at=at
-    )
+    return _going_on(replace(task, facts=facts, cursor=cursor), at)
+
+
+def _going_on(task: Task, at: float) -> Task:
+    """Queued, unless it waits for something that this does not end."""
+    if task.wait is not None and task.wait.on in STAYS:
+        return task
+    return replace(waited(task, at), status=Status.QUEUED, wait=None, tries=0, run_at=at)
 
 
 def past_the_code(task: Task) -> bool:

@@ -15,9 +15,16 @@ async def of_this_step(task: Task, ctx: Ctx, sha: str) -> bool:
     return all(trailer in lines for trailer in step_trailers(task.id, task.cursor))
 
 
-async def pushed_tests(task: Task, ctx: Ctx) -> str:
-    """The commit of this step's tests, where the branch is at it already; else empty."""
+async def own_head(task: Task, ctx: Ctx) -> str:
+    """Where the branch is, if its newest commit is one of this task's; else empty."""
     head = await ctx.workspace.remote(task.facts.branch)
-    if not head or not await ctx.workspace.contains(head, task.facts.base_sha):
-        return ""
-    return head if await of_this_step(task, ctx, head) else ""
+    trailer = step_trailers(task.id, task.cursor)[0]
+    said = await ctx.workspace.message(head) if head else ""
+    return head if trailer in said.splitlines() else ""
+
+
+async def pushed_tests(task: Task, ctx: Ctx, head: str) -> bool:
+    """Whether `head` has this step's tests, on the base that the task has now."""
+    if not head or not await of_this_step(task, ctx, head):
+        return False
+    return await ctx.workspace.contains(head, task.facts.base_sha)

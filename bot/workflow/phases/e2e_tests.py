@@ -11,7 +11,7 @@ from bot.workflow.phases.step import Ctx, again, passed, tail, trial_at, waiting
 from bot.workflow.phases.thinking import ask
 from bot.workflow.publish import branch_name, commit, publish
 from bot.workflow.runners import why_not_red
-from bot.workflow.taken_up import pushed_tests
+from bot.workflow.taken_up import own_head, pushed_tests
 from bot.workflow.trial import Trial
 from bot.workflow.weakening import is_a_real_test
 
@@ -24,19 +24,25 @@ async def generate_tests(task: Task, ctx: Ctx) -> StepResult:
     if facts.base_checks is not None and not facts.base_checks.green:
         return _base_is_red(facts, facts.base_checks)
     task = replace(task, facts=facts)
-    if sha := await pushed_tests(task, ctx):
-        return await _judged(task, ctx, sha, await ctx.workspace.changes(facts.base_sha, sha))
+    pushed = await own_head(task, ctx)
+    if await pushed_tests(task, ctx, pushed):
+        files = await ctx.workspace.changes(facts.base_sha, pushed)
+        return await _judged(task, ctx, pushed, files, replaces="")
     checkout = await ctx.workspace.lay("agent", facts.base_sha)
     await ask(task, ctx, Role.E2E_TESTER, WrittenTests, checkout, await _words(task, ctx))
     taken = await ctx.workspace.take(checkout, facts.base_sha)
     if refusal := _refusal(taken.files, taken.odd, ctx.config.e2e.path):
         return again(facts, f"The tests were refused: {refusal[0]}", Cause.GATE, "\n".join(refusal))
     sha = await commit(task, ctx, facts.base_sha, taken)
-    return await _judged(task, ctx, sha, taken.files)
+    return await _judged(task, ctx, sha, taken.files, replaces=pushed)
 
 
-async def _judged(task: Task, ctx: Ctx, sha: str, files: Sequence[Change]) -> StepResult:
-    """Whether these tests prove anything; those that do are pushed and frozen."""
+async def _judged(
+    task: Task, ctx: Ctx, sha: str, files: Sequence[Change], *, replaces: str
+) -> StepResult:
+    """Whether these tests prove anything; those that do are pushed, instead of `replaces` of ours,
+    and frozen.
+    """
     facts = task.facts
     trial = await ctx.bench.e2e(await trial_at(ctx, sha), sha)
     facts = replace(facts, red=trial.proof)
@@ -45,7 +51,7 @@ async def _judged(task: Task, ctx: Ctx, sha: str, files: Sequence[Change]) -> St
     if why := _no_proof(trial, import_red=_import_may_be_red(ctx)):
         feedback = f"{why}\n\n{tail(trial.proof.log)}"
         return again(facts, f"Not yet a proof: {why}", Cause.NOT_RED, feedback)
-    await publish(task, ctx, sha, expected="")
+    await publish(task, ctx, sha, expected=replaces)
     return _accepted(facts, files, sha, trial)
 
 

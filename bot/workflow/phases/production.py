@@ -10,7 +10,7 @@ from bot.config.choices import ApprovalMode, DeployOrder, RollbackMode
 from bot.domain import Cause, Facts, Outcome, StepResult, Task, WaitFor
 from bot.github.repo import Repo
 from bot.workflow.deploying import Standing, deploy, last_deployed, plan, stand, version_at
-from bot.workflow.merging import in_merge_queue, merge, pull_key, update_with_base
+from bot.workflow.merging import in_merge_queue, merge, merge_begun, pull_key, update_with_base
 from bot.workflow.phases.step import (
     Ctx,
     failed,
@@ -41,7 +41,8 @@ async def produce(task: Task, ctx: Ctx) -> StepResult:
 async def _merge_first(task: Task, ctx: Ctx, repo: Repo) -> StepResult:
     """Gate, merge, deploy the merge commit, validate."""
     if not task.facts.merge_sha:
-        if (stop := await _gate(task, ctx)) is not None:
+        begun = await merge_begun(task, ctx)
+        if not begun and (stop := await _gate(task, ctx)) is not None:
             return stop
         task = await _merged(await _with_rollback_target(task, ctx, repo), ctx, repo)
         if not task.facts.merge_sha:
@@ -82,6 +83,8 @@ async def _gate(task: Task, ctx: Ctx) -> StepResult | None:
             f"approve production of `{facts.head_sha[:7]}`",
             key=f"approval:{task.id}",
         )
+    if production.workflow:
+        await ctx.take(task, production.environment)
     return None
 
 
@@ -169,6 +172,7 @@ async def _deployed(task: Task, ctx: Ctx, repo: Repo, sha: str) -> StepResult:
     name = f"{wanted.environment}/{task.cursor.round}.{task.cursor.attempt}"
     current = facts.production
     if current is None or current.name != name:
+        await ctx.take(task, wanted.environment)
         advice = await plan(task, ctx, "production", wanted.workflow, sha)
         facts = replace(facts, plan=advice.summary)
         current = await deploy(task, ctx, repo, wanted.workflow, wanted.environment, sha, name)

@@ -27,6 +27,7 @@ async def _dispatched(task: Task, ctx: Ctx, repo: Repo) -> StepResult:
     current = facts.staging
     name = f"{wanted.environment}/{task.cursor.round}.{task.cursor.attempt}"
     if current is None or current.name != name:
+        await ctx.take(task, wanted.environment)
         advice = await plan(task, ctx, "staging", wanted.workflow, facts.head_sha)
         facts = replace(facts, plan=advice.summary)
         if not advice.proceed:

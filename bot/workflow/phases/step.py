@@ -71,6 +71,7 @@ class Ctx:
     note: Note
     transcribe: Transcribe
     purse: Purse
+    take: Callable[[Task, str], Awaitable[None]]  #: an environment; raises Parked while in use
     open_pulls: Callable[[Task], Awaitable[int]]  #: of the repository, that wait for people
     admit: Callable[[str], Awaitable[None]]  #: raises Parked while this dependency is down
     answered: Callable[[str], Awaitable[None]]  #: this dependency is well

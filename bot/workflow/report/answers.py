@@ -96,6 +96,11 @@ def config_text(effective: Effective) -> str:
     return _folded("Configuration", "\n".join([head, *lines]))
 
 
+def broken_config(problems: str) -> str:
+    """What is wrong with the repository's file, in place of what it would say."""
+    return f"> [!WARNING]\n> {cell(problems, 1000)}"
+
+
 def _shown(value: object) -> str:
     match value:
         case None:

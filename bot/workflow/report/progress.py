@@ -118,6 +118,7 @@ def _again(row: Row) -> None:
 
 def _overlay(table: dict[Phase, Row], task: Task, journal: Sequence[JournalLine]) -> None:
     """What the row of the task says goes before what the journal said last."""
+    _to_be_done(table, task)
     here = table[stopped_at(task, journal)]
     match task.status:
         case Status.RUNNING:
@@ -134,6 +135,15 @@ def _overlay(table: dict[Phase, Row], task: Task, journal: Sequence[JournalLine]
             here.summary = task.summary
         case Status.QUEUED | Status.COMPLETED | Status.CANCELLED:
             pass
+
+
+def _to_be_done(table: dict[Phase, Row], task: Task) -> None:
+    """A person can send work back between two steps; what had passed then speaks of before."""
+    if task.phase in table:
+        at = WORKING_PHASES.index(task.phase) + task.status.ended
+        for phase in WORKING_PHASES[at:]:
+            if table[phase].over:
+                _again(table[phase])
 
 
 def _now_begun(task: Task, journal: Sequence[JournalLine]) -> float:

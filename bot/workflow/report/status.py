@@ -105,6 +105,8 @@ def _asked_approval(view: View) -> str:
     if view.config.deploy.production.approval is ApprovalMode.ON_MERGE:
         pull = link(f"PR #{view.task.facts.pull}", view.links.pull(view.task))
         return f"**merge {pull}** at {shown}, and production follows."
+    if view.config.deploy.production.prevent_self_approval and view.task.requester:
+        shown += f" (not {cell(view.task.requester, 40)}, who asked for the change)"
     return (
         f"**approve production** of {shown}. Reply `/chimera approve` or press the button on the "
         "check."
@@ -187,11 +189,20 @@ def _waiting(view: View) -> str:
     task = view.task
     if task.status is Status.QUEUED and view.position is not None:
         about = f", about {minutes_between(view.eta.p90_s, view.eta.p90_s)}" if view.eta else ""
-        return f"{ordinal(view.position)} in the queue{about}."
+        return f"{ordinal(view.position)} in the queue{about}{_kept_back(view)}."
     if task.status is not Status.WAITING or task.wait is None or task.wait.on.needs_person:
         return ""
     until = f" (until {clock(task.wait.until, task.created_at)})" if task.wait.until else ""
     return f"Waits: {_reason(task.wait)}{until}."
+
+
+def _kept_back(view: View) -> str:
+    """Why the queue does not go on here, beside there being others."""
+    if view.held:
+        return (
+            f"; no task starts here until `/chimera unhold`: held by {cell(view.held, MAX_REASON)}"
+        )
+    return f"; the repository limit of {view.limit} is reached" if view.limit else ""
 
 
 def _left(view: View) -> str:

@@ -45,6 +45,8 @@ class View:
     config: RepoConfig = field(default_factory=RepoConfig)  #: effective, at the base SHA
     links: Links = field(default_factory=Links)
     position: int | None = None  #: place in the queue, from 1
+    limit: int = 0  #: of the repository's running tasks, where it is reached
+    held: str = ""  #: who holds the repository's starts, and why; foreign text
     eta: Eta | None = None  #: None without history
     answers: tuple[str, ...] = ()  #: to the latest commands, made by `answers`
     notes: tuple[str, ...] = ()  #: about the configuration

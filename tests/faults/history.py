@@ -1,0 +1,327 @@
+"""One history: issues are labelled, trouble strikes as planned, and in the end all must be well."""
+
+import asyncio
+import contextlib
+import random
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from time import perf_counter
+
+from bot.app import House
+from bot.domain import JournalLine, Outcome, Role, Status, Task, WaitFor
+from bot.localhub.state import Run
+from tests.faults import invariants
+from tests.faults.boot import Boot, remember_boots
+from tests.faults.cast import Mood
+from tests.faults.clock import SimLoop
+from tests.faults.evidence import left_by
+from tests.faults.house import Ground, Protections, open_house
+from tests.faults.people import People
+from tests.faults.plan import Plan
+from tests.faults.points import Script, Stop
+from tests.faults.runs import Fate, Runs
+from tests.faults.simgit import SimGit
+from tests.faults.stage import Stage, open_stage
+from tests.faults.store import Watch
+from tests.faults.wire import Inward, Line
+
+LONGEST_S = 30 * 3600.0  #: in which a history has to come to rest
+LOOK_S = 15.0
+LATEST_S = 7200.0  #: of a delivery
+THAWED_S = 120.0  #: how long two processes are at work on one store
+REPLAYED_S = 7200.0  #: for so long from the start, old deliveries come again
+CALM_S = 1000.0  #: after it has come to rest: longer than any sweep's interval
+SHM = Path("/dev/shm")
+
+_TRYING = {WaitFor.RETRY, WaitFor.QUIET, WaitFor.RATE_LIMIT, WaitFor.BREAKER}
+
+
+@dataclass(slots=True, kw_only=True)
+class Told:
+    """What a history has come to."""
+
+    plan: Plan
+    problems: list[str] = field(default_factory=list)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    hits: Counter[str] = field(default_factory=Counter)
+    points: Counter[tuple[str, str]] = field(default_factory=Counter)
+    reached: list[tuple[str, str, str]] = field(default_factory=list)
+    recovery_s: list[tuple[str, float]] = field(default_factory=list)
+    stranded: Counter[str] = field(default_factory=Counter)
+    simulated_s: float = 0.0
+    real_s: float = 0.0
+    journal: list[str] = field(default_factory=list)
+
+
+def tell(plan: Plan, protections: Protections | None = None) -> Told:
+    """Live through a plan. Never raises for what goes wrong in it: `problems` says it."""
+    started = perf_counter()
+    random.seed(plan.seed)
+    loop = SimLoop()
+    folder = Path(tempfile.mkdtemp(prefix="chimera-sim-", dir=SHM if SHM.is_dir() else None))
+    told = Told(plan=plan)
+    try:
+        asyncio.set_event_loop(loop)
+        remember_boots(loop)
+        history = History(plan, folder, loop, told, protections or Protections())
+        loop.run_until_complete(history.live())
+    except Exception as error:
+        told.problems.append(f"the simulation broke: {type(error).__name__}: {error}")
+    finally:
+        loop.run_until_complete(_end_all())
+        asyncio.set_event_loop(None)
+        loop.close()
+        shutil.rmtree(folder, ignore_errors=True)
+    told.simulated_s, told.real_s = loop.time(), perf_counter() - started
+    return told
+
+
+class History:
+    """The hub, its people, and one boot of the bot after the other."""
+
+    def __init__(
+        self, plan: Plan, folder: Path, loop: SimLoop, told: Told, protections: Protections
+    ) -> None:
+        self.plan, self.told, self.loop = plan, told, loop
+        self.random = random.Random(plan.seed)
+        self.stage: Stage = open_stage(folder, loop, Runs(self._fate))
+        self.line = Line(
+            self.stage.hub,
+            loop.wall,
+            [replace(one) for one in plan.troubles],
+            installation=self.stage.installation,
+        )
+        self.line.on_hit = self._struck
+        self.door = Inward()
+        self.script = Script(stops=list(plan.stops))
+        self.watch = Watch(on_step=self._stepped)
+        self._moods = {role: list(plan.moods.get(role, ())) for role in Role}
+        self._fates = list(plan.fates)
+        self._pending: list[tuple[str, float]] = []
+        self.boots = 0
+        self.seen: dict[str, list[Status]] = {}
+        self._living: list[Boot] = []
+        self.house: House | None = None
+        git = SimGit(folder / "bot" / "git", self.stage.objects, self.stage.pushed, self.line.git)
+        self.ground = Ground(
+            folder=folder,
+            stage=self.stage,
+            line=self.line,
+            git=git,
+            script=self.script,
+            watch=self.watch,
+            mood=self._mood,
+            now=loop.wall,
+            protections=protections,
+        )
+        self.people = People(self.stage, plan)
+        self._set_the_line()
+
+    async def live(self) -> None:
+        """From the first boot to the last look."""
+        async with contextlib.AsyncExitStack() as stack:
+            await self._boot(stack)
+            asking = asyncio.create_task(self.people.ask())
+            acting = asyncio.create_task(self.people.act())
+            replaying = asyncio.create_task(self._replay())
+            await self._until_rest(stack)
+            asking.cancel()
+            replaying.cancel()
+            self.line.troubles.clear()
+            self.stage.hub.faults.clear()
+            self._clear_the_line()
+            await self._go_on(stack, CALM_S)
+            await self._until_rest(stack)
+            acting.cancel()
+            await self._look()
+            for boot in self._living:
+                await boot.kill()
+        await self.stage.hub.aclose()
+
+    # ── the process ──────────────────────────────────────────────────────────────────────────
+
+    async def _boot(self, stack: contextlib.AsyncExitStack) -> None:
+        self.boots += 1
+        boot = Boot(self.boots)
+        ready: asyncio.Future[House] = asyncio.get_running_loop().create_future()
+
+        async def process() -> None:
+            async with open_house(self.ground, boot) as house:
+                ready.set_result(house)
+                await house.daemon.run()
+
+        running = boot.run(process())
+        await asyncio.wait((running, ready), return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            running.result()  # raises what kept it from opening
+        self.house = ready.result()
+        self._living = [*self._living, boot]
+        self.door.listens = (boot, self.house.web)
+
+    async def _stop(self, stack: contextlib.AsyncExitStack, boot: Boot, stop: Stop) -> None:
+        """What a reached crash point asks for."""
+        if boot not in self._living:  # it reached two points, and ended at the first
+            return
+        self._living.remove(boot)
+        if stop.freeze_s:
+            self._living.append(boot)
+            await self._boot(stack)
+            await asyncio.sleep(stop.freeze_s)
+            boot.going.set()
+            await asyncio.sleep(THAWED_S)
+            self._living.remove(boot)
+            await boot.kill()
+            return
+        if self.door.listens is not None and self.door.listens[0] is boot:
+            self.door.listens = None
+        self._pending.append(("crash", self.loop.wall()))
+        await boot.kill()
+        if stop.new_disk:
+            self.ground.git.forget()
+        await asyncio.sleep(stop.down_s)
+        if not self._living:
+            await self._boot(stack)
+
+    async def _go_on(self, stack: contextlib.AsyncExitStack, seconds: float) -> None:
+        until = self.loop.time() + seconds
+        while self.loop.time() < until:
+            await asyncio.sleep(min(LOOK_S, until - self.loop.time()))
+            while self.script.asked:
+                await self._stop(stack, *self.script.asked.pop(0))
+
+    async def _until_rest(self, stack: contextlib.AsyncExitStack) -> None:
+        deadline = self.loop.time() + LONGEST_S
+        while not await self._rests():
+            if self.loop.time() > deadline:
+                self.told.problems.append(f"I6: no rest after {LONGEST_S / 3600:.0f} h")
+                return
+            await self._go_on(stack, LOOK_S)
+
+    async def _rests(self) -> bool:
+        """Nothing is on its way, and nothing waits for anything but a person."""
+        house = self.house
+        assert house is not None
+        if not self.people.asked_all or not self.stage.hub.webhooks.idle:
+            return False
+        if await house.queue.next_delivery() is not None:
+            return False
+        tasks = (await house.queue.page()).tasks
+        self._see(tasks)
+        if not {task.issue for task in tasks} >= set(self.people.issues):
+            return False
+        if any(not _at_rest(task) or self.people.will_act(task) for task in tasks):
+            return False
+        return await house.queue.next_picture() is None
+
+    def _see(self, tasks: Sequence[Task]) -> None:
+        for task in tasks:
+            known = self.seen.setdefault(task.id, [])
+            if not known or known[-1] is not task.status:
+                known.append(task.status)
+
+    # ── what the plan says ───────────────────────────────────────────────────────────────────
+
+    def _mood(self, role: Role) -> Mood:
+        left = self._moods[role]
+        mood = left.pop(0) if left else Mood.GOOD
+        if mood is not Mood.GOOD:
+            self.told.hits[f"agent: {mood}"] += 1
+            self._struck(f"agent: {mood}")
+        return mood
+
+    def _fate(self, run: Run) -> Fate:
+        fate = self._fates.pop(0) if self._fates else Fate.SUCCEEDS
+        if fate is not Fate.SUCCEEDS:
+            self.told.hits[f"run: {fate}"] += 1
+        return fate
+
+    def _set_the_line(self) -> None:
+        hooks, plan = self.stage.hub.webhooks, self.plan
+        hooks.random = random.Random(plan.seed)
+        hooks.transport = self.door
+        hooks.drop = lambda _delivery: self._lost()
+        hooks.duplicate, hooks.reorder = plan.duplicate, plan.reorder
+        hooks.delay_s = lambda _: min(LATEST_S, self.random.expovariate(1.0) * plan.delay_s)
+        self.stage.hub.faults.lag_s = plan.lag_s
+
+    def _lost(self) -> bool:
+        lost = self.loop.time() < self.plan.deaf_s or self.random.random() < self.plan.drop
+        self.told.hits["delivery: dropped"] += lost
+        return lost
+
+    async def _replay(self) -> None:
+        """Somebody sends old deliveries again, with valid signatures and new GUIDs."""
+        hooks = self.stage.hub.webhooks
+        while self.loop.time() < REPLAYED_S:
+            await asyncio.sleep(120.0)
+            if hooks.log and self.random.random() < self.plan.replay:
+                old = self.random.choice(hooks.log)
+                guid = f"{self.random.getrandbits(128):032x}"
+                hooks.enqueue(replace(old, id=self.stage.hub.world.new_id(), guid=guid))
+                self.told.hits["delivery: new GUID"] += 1
+
+    def _clear_the_line(self) -> None:
+        hooks = self.stage.hub.webhooks
+        hooks.drop = hooks.duplicate = hooks.reorder = 0.0
+        hooks.delay_s = 0.0
+
+    # ── what is learnt ───────────────────────────────────────────────────────────────────────
+
+    def _struck(self, kind: str) -> None:
+        self._pending.append((kind, self.loop.wall()))
+
+    def _stepped(self, task: Task, line: JournalLine) -> None:
+        wait = task.wait.on if task.wait is not None else None
+        if line.outcome is Outcome.WAIT and wait in _TRYING:
+            return
+        now = self.loop.wall()
+        if task.status is Status.DEAD or (
+            wait is not None and wait.needs_person and wait is not WaitFor.APPROVAL
+        ):
+            self.told.stranded.update(kind for kind, _ in self._pending)
+        else:
+            self.told.recovery_s += [(kind, now - at) for kind, at in self._pending]
+        self._pending.clear()
+
+    async def _look(self) -> None:
+        """Everything that has to be true, and what there is to count."""
+        assert self.house is not None
+        told = self.told
+        for task in (await self.house.queue.page()).tasks:
+            wait = f" for {task.wait.on}" if task.wait is not None else ""
+            told.outcomes[f"{task.status}{wait}"] += 1
+            told.journal.append(f"{task.id} {task.status}{wait} {task.phase} {task.summary}")
+            for line in await self.house.queue.journal(task.id):
+                at = line.started_at - self.loop.wall() + self.loop.time()
+                told.journal.append(
+                    f"  {at:9.1f} {line.phase} {line.outcome}: {line.summary[:200]}"
+                )
+        told.hits += self.line.hits
+        told.points, told.reached = self.script.hits, self.script.reached
+        told.problems += self.watch.problems
+        left = await left_by(
+            self.house,
+            self.stage,
+            issues=self.people.issues,
+            accepted=self.door.accepted,
+            seen=self.seen,
+            commanded=self.people.commanded,
+        )
+        told.problems += invariants.violations(left)
+
+
+async def _end_all() -> None:
+    """Nothing of a history is left on its loop."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+
+
+def _at_rest(task: Task) -> bool:
+    waits_for_a_person = task.wait is not None and task.wait.on.needs_person
+    return task.status.ended or (task.status is Status.WAITING and waits_for_a_person)

@@ -1,0 +1,210 @@
+"""What has to be true after every history, whatever happened in it; pure, on what it has left.
+
+I7 (secrets) and I9 (nothing left on the machine) need real processes: the story and kill tests
+have them. I8 (fences) and lost wake-ups are seen where they would happen, in `store.py`.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from bot.domain import EffectKind, EffectState, Status, Task
+from bot.localhub.state import CheckRun, Issue
+from bot.tasks.inbox import InboxState
+from tests.faults.evidence import Left
+
+A_MINUTE, AN_HOUR = 60, 400  #: creating calls
+SPINNING = {"queued", "in_progress"}
+STATES = "chimera:"
+
+
+def violations(left: Left) -> list[str]:
+    """One sentence for each thing that is not true."""
+    return [text for invariant in INVARIANTS for text in invariant(left)]
+
+
+def deliveries_are_kept(left: Left) -> Iterator[str]:
+    """I1: what was acknowledged is in the store, and has been read."""
+    stored = {row.delivery_id: row for row in left.inbox}
+    for guid in sorted(left.accepted - stored.keys()):
+        yield f"I1: delivery {guid} was acknowledged and is not stored"
+    for row in left.inbox:
+        if row.state is InboxState.NEW:
+            yield f"I1: delivery {row.event_name}.{row.action} is still unread: {row.error}"
+
+
+def tasks_are_kept(left: Left) -> Iterator[str]:
+    """I2: every labelled issue has one task, which has ended or waits for somebody."""
+    counted = Counter(task.issue for task in left.tasks)
+    for issue in left.issues:
+        if counted[issue] != 1:
+            yield f"I2: issue {issue} has {counted[issue]} tasks"
+    for task in left.tasks:
+        if task.status in (Status.RUNNING, Status.QUEUED):
+            yield f"I2: {task.id} is {task.status} where everything rests"
+        if task.status is Status.WAITING and not _waits_well(task):
+            yield f"I2: {task.id} waits without a reason or a deadline: {task.wait}"
+
+
+def nothing_is_double(left: Left) -> Iterator[str]:
+    """I3: at most one object on the hub for everything that is to be there once."""
+    things: Counter[str] = Counter()
+    repository, app = left.stage.repository, left.stage.app
+    for issue in repository.issues.values():
+        things.update(_things_of(issue))
+    for check in repository.checks.values():
+        if check.suite.app is app:
+            things[f"check {check.name} on {check.head_sha}"] += 1
+    things.update(f"run {run.display_title}" for run in repository.runs.values())
+    for task in left.tasks:
+        mine = {branch for branch in left.stage.objects.refs() if _is_branch_of(branch, task)}
+        things[f"branch of issue {task.issue}"] = len(mine)
+    yield from (f"I3: {times} × {what}" for what, times in sorted(things.items()) if times > 1)
+
+
+def what_is_shown_is_true(left: Left) -> Iterator[str]:
+    """I4: comment, label, issue and checks say what the row says."""
+    repository = left.stage.repository
+    for task in left.tasks:
+        issue = repository.issues[task.issue]
+        own = [c.body for c in issue.comments if f"task={task.id} " in c.body]
+        if len(own) != 1:
+            yield f"I4: {task.id} has {len(own)} status comments"
+        elif task.status.ended and own[0] != left.comments[task.id]:
+            yield f"I4: the comment of {task.id} ({task.status}) is out of date"
+        states = {label.name for label in issue.labels if label.name.startswith(STATES)}
+        if states != {left.labels[task.id]}:
+            yield f"I4: issue {task.issue} is labelled {sorted(states)}, not {left.labels[task.id]}"
+        yield from _shown_by_checks(left, task)
+        if (task.status is Status.COMPLETED) != (issue.state == "closed"):
+            yield f"I4: {task.id} is {task.status} and its issue is {issue.state}"
+        eyes = {reaction.content for reaction in issue.reactions}
+        if task.status is Status.COMPLETED and eyes != {"rocket"}:
+            yield f"I4: the reactions of {task.id} are {sorted(eyes)}"
+
+
+def success_has_evidence(left: Left) -> Iterator[str]:
+    """I5: what is called done is done: merged, deployed, live, and tested by exit code."""
+    repository = left.stage.repository
+    for task in left.tasks:
+        facts = task.facts
+        if task.status is not Status.COMPLETED:
+            continue
+        pull = repository.issues[facts.pull].pull
+        if pull is None or pull.merge_commit_sha != facts.merge_sha:
+            yield f"I5: {task.id} is done, and its pull request is not merged as {facts.merge_sha}"
+        merged = pull.head_sha if pull is not None else ""
+        if facts.approval is None or facts.approval.sha != merged:
+            yield f"I5: {task.id} is done without an approval of {merged}, which was merged"
+        run = repository.runs.get(facts.production.run_id) if facts.production else None
+        if run is None or run.conclusion != "success" or run.inputs["sha"] != facts.merge_sha:
+            yield f"I5: {task.id} is done, and no run has deployed {facts.merge_sha}"
+        proofs = [facts.red, *facts.green, facts.validation, facts.production_validation]
+        codes = [proof.exit_code if proof is not None else None for proof in proofs]
+        if not codes[0] or any(codes[1:]) or None in codes:
+            yield f"I5: {task.id} is done with the exit codes {codes}"
+    live = left.stage.runs.live.get("production", "")
+    done = {t.facts.merge_sha for t in left.tasks if t.status is Status.COMPLETED}
+    if done and live not in {*done, *(t.facts.rollback_sha for t in left.tasks)}:
+        yield f"I5: {live[:7]} is live in production, which nobody has finished"
+
+
+def confirmed_effects_exist(left: Left) -> Iterator[str]:
+    """I5: what the ledger calls confirmed can be found on the hub under that id."""
+    repository = left.stage.repository
+    ids = {
+        EffectKind.PULL: {str(one.number) for one in repository.issues.values() if one.pull},
+        EffectKind.CHECK: {str(number) for number in repository.checks},
+        EffectKind.STATUS_COMMENT: {
+            str(c.id) for one in repository.issues.values() for c in one.comments
+        },
+        EffectKind.REVIEW: {
+            str(r.id) for one in repository.issues.values() if one.pull for r in one.pull.reviews
+        },
+    }
+    for effects in left.effects.values():
+        for effect in effects:
+            known = ids.get(effect.kind)
+            if effect.state is not EffectState.CONFIRMED or known is None:
+                continue
+            if effect.remote_id.split(" ")[0] not in known:
+                yield f"I5: {effect.key} is confirmed as {effect.remote_id}, which is nowhere"
+
+
+def work_is_bounded(left: Left) -> Iterator[str]:
+    """I6: creating calls within our own limits, deployments within the configured attempts."""
+    hub = left.stage.hub
+    made = [
+        call.at
+        for call in hub.calls
+        if call.method == "POST" and call.actor == left.stage.app.bot.login and _creates(call.path)
+    ]
+    for window_s, most in ((60.0, A_MINUTE), (3600.0, AN_HOUR)):
+        worst = max((sum(at - window_s < one <= at for one in made) for at in made), default=0)
+        if worst > most:
+            yield f"I6: {worst} creating calls within {window_s:.0f} s"
+
+
+def ends_are_final(left: Left) -> Iterator[str]:
+    """I11: what has ended stays as it is, unless a person said otherwise."""
+    for task_id, statuses in left.seen.items():
+        ended = [status for status in statuses if status.ended]
+        if task_id not in left.commanded and ended and statuses[-1] is not ended[0]:
+            yield f"I11: {task_id} went on after its end: {' → '.join(statuses)}"
+
+
+INVARIANTS = (
+    deliveries_are_kept,
+    tasks_are_kept,
+    nothing_is_double,
+    what_is_shown_is_true,
+    success_has_evidence,
+    confirmed_effects_exist,
+    work_is_bounded,
+    ends_are_final,
+)
+
+
+def _waits_well(task: Task) -> bool:
+    wait = task.wait
+    if wait is None or not wait.reason:
+        return False
+    return wait.until is not None or wait.on.needs_person
+
+
+def _things_of(issue: Issue) -> Iterator[str]:
+    for comment in issue.comments:
+        first = comment.body.partition("\n")[0]
+        if first.startswith("<!-- chimera"):
+            yield f"comment {first} on #{issue.number}"
+    for label in {label.name for label in issue.labels}:
+        yield f"label {label} on #{issue.number}"
+    if issue.pull is not None:
+        yield f"pull request of {issue.pull.head_ref}"
+        for review in issue.pull.reviews:
+            yield f"review {(review.body or '').partition(chr(10))[0]} on #{issue.number}"
+
+
+def _is_branch_of(branch: str, task: Task) -> bool:
+    return branch.startswith(f"chimera/{task.issue}-")
+
+
+def _shown_by_checks(left: Left, task: Task) -> Iterator[str]:
+    checks = [c for c in left.stage.repository.checks.values() if _of(c, task)]
+    for check in checks:
+        if task.status.ended and check.status in SPINNING:
+            yield f"I4: {check.name} on {check.head_sha[:7]} spins after the end of {task.id}"
+    told = {c.conclusion for c in checks if c.name == "chimera / task"}
+    if task.status is Status.COMPLETED and "success" not in told:
+        yield f"I4: {task.id} is done and its check says {told}"
+    ended_badly = task.status in (Status.FAILED, Status.DEAD)
+    head = [c for c in checks if c.name == "chimera / task" and c.head_sha == task.facts.head_sha]
+    if ended_badly and not task.facts.merge_sha and any(c.conclusion == "success" for c in head):
+        yield f"I4: {task.id} is {task.status} and its check is green"
+
+
+def _of(check: CheckRun, task: Task) -> bool:
+    return (check.external_id or "").startswith(task.id)
+
+
+def _creates(path: str) -> bool:
+    return not path.endswith("/access_tokens") and "/app/hook/" not in path
