@@ -62,6 +62,7 @@ async def test_notes_samples_and_transcripts_are_kept(
 async def test_a_token_is_known_by_its_hash_until_it_ends(store: SqliteStore, clock: Clock) -> None:
     tokens = Tokens(store, clock)
     short = await tokens.create("ci", scopes=("read",), repos=(1, 2), expires_at=clock.at + 60)
+    clock.goes_on(1)
     long = await tokens.create("ann", scopes=("read", "write"))
     found = await tokens.find(short)
     assert found is not None

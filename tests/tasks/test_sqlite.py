@@ -204,3 +204,29 @@ async def test_the_log_of_writes_stays_small_while_people_read(store: SqliteStor
     wal = store.path.with_name(store.path.name + "-wal")
     assert wal.stat().st_size < 12_000_000
     assert sqlite.READERS <= 4
+
+
+async def test_works_run_in_the_order_in_which_they_were_handed_in(store: SqliteStore) -> None:
+    def after(tx: Tx) -> list[str]:
+        return [row["key"] for row in tx.all(ALL)]
+
+    _, seen = await asyncio.gather(put(store, "a"), store.write(after))
+    assert seen == ["a"]
+
+
+async def test_after_anothers_error_a_work_counts_once(store: SqliteStore) -> None:
+    def adding(tx: Tx) -> int:
+        sql = (
+            "INSERT INTO kv (key, value, at) VALUES ('n', 1, 0) "
+            "ON CONFLICT (key) DO UPDATE SET value = value + 1"
+        )
+        return tx.run(sql)
+
+    def broken(tx: Tx) -> None:
+        raise ValueError("no")
+
+    await asyncio.gather(
+        store.write(adding), store.write(broken), store.write(adding), return_exceptions=True
+    )
+    rows = await store.read(lambda tx: tx.all("SELECT value FROM kv"))
+    assert [row["value"] for row in rows] == ["2"]

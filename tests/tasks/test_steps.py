@@ -363,3 +363,32 @@ async def test_counts_and_history_are_those_of_the_rows(queue: TaskQueue, clock:
     assert (history.whole.n, history.whole.p99_s) == (2, 30.0)
     assert history.phases[Phase.E2E_TEST_GENERATION].n == 3
     assert [(f.cause, f.n) for f in history.failures] == [(Cause.TIMEOUT, 1)]
+
+
+async def test_the_pool_is_called_before_a_wake_is_on_disk_and_claims_in_the_same_commit(
+    queue: TaskQueue,
+) -> None:
+    await queue.submit(wish(1))
+    task = await claimed(queue)
+    await queue.record(task, line(task), parked(task, "run:1"))
+    queue.bells.work.clear()
+    waking = asyncio.create_task(queue.wake("run:1"))
+    await asyncio.sleep(0)
+    assert queue.bells.work.is_set()
+    assert not waking.done()
+    again = await claimed(queue)
+    assert (again.id, again.fence) == (task.id, task.fence + 1)
+    assert await waking == [task.id]
+
+
+async def test_what_a_save_leaves_out_is_what_has_not_changed(queue: TaskQueue) -> None:
+    await queue.submit(wish(1))
+    task = await claimed(queue)
+    facts = replace(task.facts, branch="chimera/1", pull=4, feedback=("again",))
+    after = replace(task, facts=facts, title="renamed", tries=2)
+    stored = await queue.record(task, line(task), after, keep=True)
+    assert await queue.get(task.id) == stored
+    emptied = replace(stored, facts=replace(facts, feedback=(), pull=0), tries=0)
+    stored = await queue.record(stored, line(task), emptied, keep=True)
+    assert await queue.get(task.id) == stored
+    assert (stored.facts.branch, stored.facts.pull, stored.facts.feedback) == ("chimera/1", 0, ())
