@@ -33,25 +33,32 @@ _PATTERNS = re.compile(
 )
 
 
+PASSING_KEPT = 50  #: tokens that expire within the hour; older ones open nothing any more
+
+
 class Masker:
     """Blanks what looks like a secret, and every secret that it was told, in four spellings."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._known: set[str] = set()
+        self._passing: list[str] = []
         self._pattern: re.Pattern[str] | None = None
         for secret in secrets:
             self.learn(secret)
 
-    def learn(self, secret: str) -> None:
-        """Blank this value from now on: plain, base64, hex and URL-encoded."""
+    def learn(self, secret: str, *, passing: bool = False) -> None:
+        """Blank this value from now on: plain, base64, hex and URL-encoded.
+
+        Of `passing` ones, which expire by themselves, the newest `PASSING_KEPT` are kept.
+        """
         if len(secret) < MIN_SECRET:
             return
-        raw = secret.encode()
-        padded = base64.b64encode(raw).decode()
-        spellings = {secret, padded, padded.rstrip("="), raw.hex(), quote(secret, safe="")}
-        spellings.add(base64.urlsafe_b64encode(raw).decode().rstrip("="))
-        spellings.add(secret.replace("\n", "\\n"))
-        self._known |= spellings
+        if passing:
+            self._passing.append(secret)
+            for old in self._passing[:-PASSING_KEPT]:
+                self._known -= _spellings(old)
+            self._passing = self._passing[-PASSING_KEPT:]
+        self._known |= _spellings(secret)
         ordered = sorted(self._known, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, ordered)))
 
@@ -66,6 +73,21 @@ class Masker:
     def finds(self, text: str) -> bool:
         """Whether there is anything to blank."""
         return self(text) != text
+
+
+def _spellings(secret: str) -> set[str]:
+    """A secret as it may turn up: plain, base64, hex, URL-encoded, with its lines escaped."""
+    raw = secret.encode()
+    padded = base64.b64encode(raw).decode()
+    return {
+        secret,
+        padded,
+        padded.rstrip("="),
+        base64.urlsafe_b64encode(raw).decode().rstrip("="),
+        raw.hex(),
+        quote(secret, safe=""),
+        secret.replace("\n", "\\n"),
+    }
 
 
 mask = Masker()  #: the process's masker: one, because a secret learned anywhere counts everywhere

@@ -3,6 +3,7 @@
 The tables here are written by hand, for a person to read; nothing in them comes from the code.
 """
 
+import os
 from dataclasses import dataclass
 
 import pytest
@@ -73,6 +74,14 @@ def test_the_table_has_a_row_for_every_verb() -> None:
     assert sorted(ROWS) == sorted(Verb)
 
 
+def tried(least: str, state: str) -> tuple[str, ...]:
+    """The least role, and in one state the one below it; WHOLE_TABLE=1 tries all, for minutes."""
+    if os.environ.get("WHOLE_TABLE"):
+        return ROLES
+    border = ROLES.index(least)
+    return ROLES[border - 1 : border + 1] if state == "running" else (least,)
+
+
 @pytest.mark.parametrize("verb", ROWS)
 async def test_a_command_does_what_the_table_says_for_every_role_in_every_state(
     desk_with: OpenDesk, verb: str
@@ -83,7 +92,7 @@ async def test_a_command_does_what_the_table_says_for_every_role_in_every_state(
     for state, letter in cells.items():
         desk.clock.at += 3600  # our own limit on creating calls is by the hour
         issue = await _issue_in(desk, state)
-        for role in ROLES:
+        for role in tried(least, state):
             enough = ROLES.index(role) >= ROLES.index(least)
             cell = Cell(verb=verb, state=state, role=role, expected=letter if enough else "-")
             wrong += [
