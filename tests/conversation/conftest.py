@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,10 @@ import pytest
 
 from tests.conversation.desk import Desk, open_desk
 from tests.stories.conftest import agents, factory, factory_with, logged, scratch
+
+#: Every verb in every state takes about ten minutes; `WHOLE_TABLE=1` runs it.
+collect_ignore = [] if os.environ.get("WHOLE_TABLE") else ["test_table.py"]
+
 
 __all__ = ["agents", "factory", "factory_with", "logged", "scratch"]
 
