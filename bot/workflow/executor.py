@@ -34,7 +34,7 @@ from bot.log import get, mask
 from bot.tasks.ids import new_id
 from bot.tasks.queue import TaskQueue
 from bot.workflow.breakers import Breakers, dependency_of, hub_of
-from bot.workflow.flow import ChimeraWorkflow, bounds_of, follow, status_at
+from bot.workflow.flow import ChimeraWorkflow, bounds_of, exhausted, follow, status_at
 from bot.workflow.phases.step import Ctx, Meter
 from bot.workflow.phases.table import PHASES
 from bot.workflow.steering import waited
@@ -139,7 +139,7 @@ class ChimeraExecutor:
         else:
             await self._tell_breaker(task, None)
         after = self._after(task, result, meter, bounds)
-        line = _line(task, after, result, started, self._now() - started, meter)
+        line = _line(task, bounds, result, started, self._now() - started, meter)
         _say(task, after, line)
         soon = after.status is Status.RUNNING and after.phase is task.phase
         return await queue.record(
@@ -323,11 +323,11 @@ async def _within(seconds: float, step: Awaitable[StepResult]) -> StepResult:
 
 
 def _line(
-    task: Task, after: Task, result: StepResult, started: float, seconds: float, meter: Meter
+    task: Task, bounds: Bounds, result: StepResult, started: float, seconds: float, meter: Meter
 ) -> JournalLine:
     verdict = result.verdict
     summary = verdict.summary
-    if exhausted_now(task, after, verdict):
+    if exhausted(task.cursor, verdict, bounds):
         summary = f"{summary} (no further try is left)"
     return JournalLine(
         task_id=task.id,
@@ -342,12 +342,6 @@ def _line(
         spend=meter.total,
         evidence=result.evidence,
     )
-
-
-def exhausted_now(task: Task, after: Task, verdict: Verdict) -> bool:
-    """Whether this verdict asked for another go that the bounds did not leave."""
-    asks = verdict.outcome in (Outcome.AGAIN, Outcome.BACK)
-    return asks and after.status is Status.FAILED and not task.status.ended
 
 
 def _say(task: Task, after: Task, line: JournalLine) -> None:
