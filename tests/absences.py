@@ -1,7 +1,7 @@
 """What this machine could not exercise is listed at the end, and in CI it is a failure.
 
 A skip is silent; a suite that skips half of itself looks as green as one that ran. With
-CHIMERA_REQUIRE_ALL in the environment every absence fails the run.
+REQUIRE_ALL in the environment every absence fails the run.
 """
 
 import os
@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-REQUIRE_ALL = "CHIMERA_REQUIRE_ALL"
+REQUIRE_ALL = "REQUIRE_ALL"
 FAILED = 1  #: pytest's exit code for failed tests
 
 

@@ -35,8 +35,8 @@ ELSEWHERE = {
     "CHIMERA_RESULT",
     "CHIMERA_SERVER",
     "CHIMERA_TOKEN",
-    "CHIMERA_REQUIRE_ALL",  # the test suite's
-    "CHIMERA_INSTALL_PROGRAMS",
+    "REQUIRE_ALL",  # the test suite's
+    "INSTALL_PROGRAMS",
 }
 FILES = {"deploy.yml"}  #: named like keys
 OF_THE_SERVER = {
@@ -59,7 +59,7 @@ def test_ci_runs_the_readmes_test_command() -> None:
     ran = [_bare(line) for line in text_of(ROOT / ".ci" / "run").splitlines()]
     places = [next(i for i, line in enumerate(ran) if step in line) for step in wanted]
     assert places == sorted(places)
-    assert "CHIMERA_REQUIRE_ALL=1" in text_of(ROOT / ".ci" / "run").splitlines()[-1]
+    assert "REQUIRE_ALL=1" in text_of(ROOT / ".ci" / "run").splitlines()[-1]
 
 
 @pytest.mark.parametrize("page", pages(), ids=name_of)

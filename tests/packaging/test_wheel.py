@@ -51,7 +51,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _absent(what: str) -> None:
-    if os.environ.get("CHIMERA_REQUIRE_ALL"):
+    if os.environ.get("REQUIRE_ALL"):
         pytest.fail(what)
     pytest.skip(what)
 

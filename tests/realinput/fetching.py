@@ -23,7 +23,7 @@ class Shelf:
         """The unpacked sources of one version.
 
         Where the index does not give them the test is skipped, or fails where
-        CHIMERA_REQUIRE_ALL is set.
+        REQUIRE_ALL is set.
         """
         place = self._folder / f"{name}-{version}"
         done = subprocess.run(
@@ -42,6 +42,6 @@ class Shelf:
 
 def _unreachable(what: str, told: str) -> None:
     text = f"{what}: {told.strip()[-800:]}"
-    if os.environ.get("CHIMERA_REQUIRE_ALL"):
+    if os.environ.get("REQUIRE_ALL"):
         pytest.fail(text)
     pytest.skip(text)

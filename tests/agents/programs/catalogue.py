@@ -1,7 +1,7 @@
 """The coding agents that the driver is measured with, by name and version, and where they are.
 
-They are large, so nothing is fetched unasked: `CHIMERA_INSTALL_PROGRAMS=1` (or
-`CHIMERA_REQUIRE_ALL=1`, which also turns "not measured" into a failure) installs what is missing
+They are large, so nothing is fetched unasked: `INSTALL_PROGRAMS=1` (or
+`REQUIRE_ALL=1`, which also turns "not measured" into a failure) installs what is missing
 from npm into `CHIMERA_PROGRAMS`, by default a folder in the user's cache.
 """
 
@@ -45,7 +45,7 @@ class Program:
 
     def _install(self, folder: Path) -> None:
         if not wanted():
-            raise NotMeasured(f"{self.name} is not installed; CHIMERA_INSTALL_PROGRAMS=1 does it")
+            raise NotMeasured(f"{self.name} is not installed; INSTALL_PROGRAMS=1 does it")
         if shutil.which("npm") is None:
             raise NotMeasured(f"{self.name} comes from npm, which is not on this machine")
         folder.mkdir(parents=True, exist_ok=True)
@@ -69,12 +69,12 @@ def cache() -> Path:
 
 def wanted() -> bool:
     """Whether what is missing may be fetched."""
-    return bool(os.environ.get("CHIMERA_INSTALL_PROGRAMS") or required())
+    return bool(os.environ.get("INSTALL_PROGRAMS") or required())
 
 
 def required() -> bool:
     """Whether "not measured" is a failure."""
-    return bool(os.environ.get("CHIMERA_REQUIRE_ALL"))
+    return bool(os.environ.get("REQUIRE_ALL"))
 
 
 CODEX = Program(
