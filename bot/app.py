@@ -6,6 +6,7 @@ story tests open the same house.
 
 import asyncio
 import contextlib
+import hmac
 import secrets
 import socket
 import time
@@ -22,10 +23,12 @@ from bot.config.choices import CageKind
 from bot.config.settings import Settings
 from bot.domain import RepoRef
 from bot.door import Opened, open_store, web_settings
-from bot.errors import CageMissing, ConfigError
+from bot.errors import ConfigError
 from bot.github.app import App
 from bot.github.client import GitHub
 from bot.github.git import Git
+from bot.github.memory import Memory
+from bot.github.oauth import OAuth
 from bot.github.repo import Repo
 from bot.log import get, mask
 from bot.tasks.daemon import ChimeraDaemon, Sweep
@@ -33,27 +36,37 @@ from bot.tasks.lasting import Lasting
 from bot.tasks.ledger import Ledger
 from bot.tasks.pool import ExecutorPool
 from bot.tasks.queue import TaskQueue
-from bot.tasks.sqlite import SqliteStore
+from bot.tasks.scaler import LOOK_EVERY_S, Scaler
+from bot.tasks.scaling import Range
+from bot.tasks.tally import Tally
 from bot.tasks.tokens import Tokens
+from bot.tasks.trend import QUEUE_DEPTH, SAMPLE_EVERY_S, Trends
 from bot.web.desk import Desk
 from bot.web.parts import WebParts
+from bot.web.people import HubPeople
 from bot.web.routes import make_web
+from bot.web.sign_in import CALLBACK
 from bot.workflow.commanding import Commander
+from bot.workflow.comparing import Comparer
 from bot.workflow.context import NO_HUB, Contexts, Tools
 from bot.workflow.executor import ChimeraExecutor
 from bot.workflow.intake import Intake
+from bot.workflow.intake_places import PlaceIntake
 from bot.workflow.intake_pulls import PullIntake
 from bot.workflow.phases.step import AgentsRegistry, Probe
 from bot.workflow.reconcile import Reconciler
 from bot.workflow.registry import agents_of, chooser
 from bot.workflow.repoconfig import MAX_BYTES, SHARED, Configs
 from bot.workflow.report.view import Links
+from bot.workflow.sharing import SHARE_EVERY_S, Sharing
 from bot.workflow.starting import Starter
 from bot.workflow.tidying import Tidier
-from bot.workflow.workspace import Origin
+from bot.workflow.trouble import Retries, Triage
+from bot.workflow.workspace import Origin, mirror_key
 
 log = get("app")
 
+HOUR_S = 3600.0
 REDELIVER_EVERY_S = 300.0
 COMPARE_EVERY_S = 900.0
 FIRST_SWEEP_S = 60.0  #: after the start: what GitHub is about to deliver needs no look
@@ -62,6 +75,7 @@ TIDY_EVERY_S = 3600.0
 PROBE_S = 10.0  #: for a version address
 PROBE_BYTES = 64 * 1024
 MARKER_KEY = "marker_key"
+SESSIONS = b"dashboard sessions"  #: makes a key of their own of the store's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +107,12 @@ async def create_app(
     """Open a house; the caller runs `house.daemon` and serves `house.web`.
 
     `agents` and `cage` default to what the settings say; `opened` is a store that the caller has
-    open already, with the same clock. Raises ConfigError, CageMissing and StoreError.
+    open already, whose clock goes before `now`. Raises ConfigError, CageMissing and StoreError.
     """
     async with contextlib.AsyncExitStack() as stack:
         if opened is None:
             opened = await stack.enter_async_context(open_store(settings, now))
+        now = opened.now
         github = await asyncio.to_thread(github_of, settings, transport, now)
         if github is not None:
             await stack.enter_async_context(github)
@@ -105,10 +120,18 @@ async def create_app(
             httpx.AsyncClient(timeout=PROBE_S, follow_redirects=False, trust_env=False)
         )
         lasting = Lasting(opened.store, now)
+        if github is not None:
+            await recall(github, Ledger(opened.store, now), now)
         tools = await _tools(
             settings, opened, lasting, github, probe, agents=agents, cage=cage, now=now
         )
-        yield house_of(settings, opened.store, tools, now)
+        yield house_of(settings, opened, tools, now)
+
+
+async def recall(github: GitHub, ledger: Ledger, now: Callable[[], float]) -> None:
+    """Let the governors know what was created within the hour: a restart is no new allowance."""
+    for installation_id, made in (await ledger.made_since(now() - HOUR_S)).items():
+        github.recall(installation_id, made)
 
 
 def github_of(
@@ -154,7 +177,7 @@ async def _tools(
         url = f"{github.web_url}/{repo.full_name}.git"
         return Origin(
             url=url,
-            key=f"repo-{repo.id}",
+            key=mirror_key(repo),
             default_branch=repo.default_branch,
             token=token,
             repo=repo,
@@ -196,9 +219,7 @@ async def _cage(settings: Settings) -> Cage:
     """The cage of this machine. Raises CageMissing, with the fix, where there is none."""
     if settings.cage is CageKind.NONE:
         return await Cage.open(OpenCage.NONE)
-    if settings.cage in (CageKind.AUTO, CageKind.BWRAP):
-        return await Cage.open()
-    raise CageMissing(f"cage: {settings.cage} is not available in this version; use bwrap")
+    return await Cage.open()
 
 
 async def _marker_key(lasting: Lasting) -> bytes:
@@ -229,16 +250,23 @@ def _prober(client: httpx.AsyncClient) -> Probe:
     return probe
 
 
-def house_of(
-    settings: Settings, store: SqliteStore, tools: Tools, now: Callable[[], float]
-) -> House:
+def house_of(settings: Settings, opened: Opened, tools: Tools, now: Callable[[], float]) -> House:
     """The parts of a house, connected; nothing runs yet."""
     contexts = Contexts(tools)
+    triage = Triage(
+        queue=tools.queue,
+        now=now,
+        retries_of=lambda phase: Retries(**settings.retries_of(phase).model_dump()),
+        breakers=contexts.breakers,
+        survey=contexts.survey,
+    )
     executor = ChimeraExecutor(
-        queue=tools.queue, context_for=contexts.context_for, now=now, breakers=contexts.breakers
+        queue=tools.queue, context_for=contexts.context_for, now=now, triage=triage
     )
     name = settings.worker_name or socket.gethostname()
-    pool = ExecutorPool(tools.queue, executor.advance, name=name, slots=settings.max_concurrent)
+    least, slots, most = settings.slots
+    pool = ExecutorPool(tools.queue, executor.advance, name=name, slots=slots)
+    scaler = Scaler(tools.queue, pool, Range(least=least, most=most), settings.data_dir, now)
     starter = Starter(
         queue=tools.queue,
         lasting=tools.lasting,
@@ -266,25 +294,57 @@ def house_of(
         now=now,
         quiet_s=tools.quiet_s,
     )
+    compare_now = asyncio.Event()
     intake = Intake(
         queue=tools.queue,
         lasting=tools.lasting,
         starter=starter,
         commander=commander,
         pulls=pulls,
+        places=PlaceIntake(
+            queue=tools.queue, survey=contexts.survey, stop=pool.cancel, look_over=compare_now.set
+        ),
         check_again=contexts.painter.check_again,
     )
-    reconciler = _reconciler(tools, contexts, starter)
+    comparer = Comparer(
+        queue=tools.queue,
+        starter=starter,
+        survey=contexts.survey,
+        repo_of=contexts.repo,
+        stop=pool.cancel,
+        now=now,
+    )
+    reconciler = _reconciler(tools, comparer, compare_now)
+    trends, tally = Trends(tools.lasting, now), Tally(tools.queue)
+
+    async def sample() -> None:
+        await trends.take(QUEUE_DEPTH, await tools.queue.depth())
+
     daemon = ChimeraDaemon(
         tools.queue,
         pool,
         now=now,
         intake=intake,
         paint=contexts.painter.paint,
-        sweeps=_sweeps(tools, reconciler),
+        sweeps=[
+            *_sweeps(tools, reconciler, compare_now),
+            Sweep(name="sample", every_s=SAMPLE_EVERY_S, run=sample),
+            Sweep(name="count", every_s=SAMPLE_EVERY_S, everywhere=True, run=tally.counted),
+            Sweep(name="scale", every_s=LOOK_EVERY_S, everywhere=True, run=scaler.look),
+            *_sharing(opened, tools, contexts, now),
+        ],
         grace_s=settings.grace_s,
+        company=opened.company,
     )
-    desk = Desk(tools, contexts, pool, data_dir=settings.data_dir, now=now)
+    desk = Desk(
+        tools,
+        contexts,
+        pool,
+        data_dir=settings.data_dir,
+        config_of=starter.config_of,
+        silent=daemon.pulse.silent,
+        now=now,
+    )
     parts = WebParts(
         queue=tools.queue,
         settings=web_settings(settings),
@@ -294,10 +354,17 @@ def house_of(
         retry=desk.retry,
         reprioritise=desk.reprioritise,
         discard=desk.discard,
-        tokens=Tokens(store, now),
+        tokens=Tokens(opened.store, now),
+        lasting=tools.lasting,
+        tally=tally,
+        trends=trends,
         pool_metrics=pool.get_metrics,
         health=desk.health,
         evidence=desk.evidence,
+        steer=desk.steer,
+        money=desk.money,
+        session_key=hmac.digest(tools.hmac_key, SESSIONS, "sha256"),
+        people=_people(settings, tools, contexts, starter),
         draining=lambda: daemon.stopping,
     )
     return House(
@@ -314,23 +381,50 @@ def house_of(
     )
 
 
-def _reconciler(tools: Tools, contexts: Contexts, starter: Starter) -> Reconciler | None:
+def _people(
+    settings: Settings, tools: Tools, contexts: Contexts, starter: Starter
+) -> HubPeople | None:
+    if tools.github is None:
+        return None
+    secret, oauth = settings.client_secret, None
+    if settings.client_id and secret is not None and settings.public_url:
+        oauth = OAuth(
+            client_id=settings.client_id,
+            client_secret=secret.get_secret_value(),
+            web_url=settings.hub_url,
+            redirect_uri=f"{settings.public_url}{CALLBACK}",
+            api_url=settings.api_url,
+        )
+    return HubPeople(
+        queue=tools.queue,
+        repo_of=contexts.repo,
+        config_of=starter.config_of,
+        now=tools.now,
+        memory=Memory(now=tools.now),
+        oauth=oauth,
+        admins=frozenset(login.lower() for login in settings.admins),
+    )
+
+
+def _reconciler(tools: Tools, comparer: Comparer, compare_now: asyncio.Event) -> Reconciler | None:
     if tools.github is None:
         return None
     return Reconciler(
         queue=tools.queue,
         lasting=tools.lasting,
-        starter=starter,
         app=App(tools.github),
-        repo_of=contexts.repo,
+        comparer=comparer,
+        again=compare_now.set,
     )
 
 
-def _sweeps(tools: Tools, reconciler: Reconciler | None) -> Sequence[Sweep]:
+def _sweeps(
+    tools: Tools, reconciler: Reconciler | None, compare_now: asyncio.Event
+) -> Sequence[Sweep]:
     tidier = Tidier(queue=tools.queue, folder=tools.folder)
     sweeps = [
         Sweep(name="purge", every_s=PURGE_EVERY_S, run=tools.queue.purge),
-        Sweep(name="tidy", every_s=TIDY_EVERY_S, run=tidier.tidy),
+        Sweep(name="tidy", every_s=TIDY_EVERY_S, last=True, everywhere=True, run=tidier.tidy),
     ]
     if reconciler is not None:
         sweeps += [
@@ -345,6 +439,23 @@ def _sweeps(tools: Tools, reconciler: Reconciler | None) -> Sequence[Sweep]:
                 every_s=COMPARE_EVERY_S,
                 first_s=FIRST_SWEEP_S,
                 run=reconciler.compare,
+                bell=compare_now,
             ),
         ]
     return sweeps
+
+
+def _sharing(
+    opened: Opened, tools: Tools, contexts: Contexts, now: Callable[[], float]
+) -> Sequence[Sweep]:
+    """What only machines need that are not alone."""
+    if tools.github is None or not opened.company.shared:
+        return ()
+    sharing = Sharing(
+        github=tools.github,
+        ledger=tools.ledger,
+        lasting=tools.lasting,
+        breakers=contexts.breakers,
+        now=now,
+    )
+    return (Sweep(name="share", every_s=SHARE_EVERY_S, everywhere=True, run=sharing.look),)

@@ -90,10 +90,12 @@ class WaitFor(StrEnum):
     BREAKER = "breaker"  #: a dependency that is down to answer again
     BLOCKED = "blocked"  #: another issue to be finished first
     APPROVAL = "approval"  #: a person to approve production
+    ENVIRONMENT = "environment"  #: the reviewers of an environment, who hold up a run of ours
     DECISION = "decision"  #: a person to say how to go on
     RELABEL = "relabel"  #: the text was edited before pickup; a new label confirms it
     BUDGET = "budget"  #: a person to raise the budget, or tomorrow
     CONFIGURATION = "configuration"  #: a person to mend the configuration
+    ACCESS = "access"  #: a person to let the App in: suspended, archived, locked, not permitted
     PAUSED = "paused"  #: a person to resume
     HOLD = "hold"  #: the repository's hold to be lifted
     REVIEWERS = "reviewers"  #: open pull requests to be looked at first
@@ -107,10 +109,12 @@ class WaitFor(StrEnum):
 _FOR_A_PERSON = frozenset(
     {
         WaitFor.APPROVAL,
+        WaitFor.ENVIRONMENT,
         WaitFor.DECISION,
         WaitFor.RELABEL,
         WaitFor.BUDGET,
         WaitFor.CONFIGURATION,
+        WaitFor.ACCESS,
         WaitFor.PAUSED,
         WaitFor.HOLD,
     }
@@ -208,6 +212,7 @@ class IssueSnapshot:
     is_pull: bool = False
     state: str = "open"
     html_url: str = ""
+    updated_at: str = ""  #: ISO 8601, as GitHub writes it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -357,6 +362,7 @@ class MergeGroupAsked:
     repo: RepoRef
     sender: Actor
     head_sha: str
+    head_ref: str = ""  #: such as `refs/heads/gh-readonly-queue/main/pr-12-<sha>`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -500,12 +506,13 @@ class Facts:
     base_sha: str = ""
     branch: str = ""
     config_yaml: str = ""  #: the repository's own configuration as read at the base SHA
+    config_sha: str = ""  #: the commit whose configuration counts to the end; the base's first
     tests: tuple[FrozenFile, ...] = ()
     red: Proof | None = None
     base_checks: Proof | None = None  #: the repository's own tests on the unchanged base
     green: tuple[Proof, ...] = ()
     wip_sha: str = ""  #: local commit of a turn that is not green yet
-    last_failure: str = ""  #: hash of the last turn's failure, to see a loop that is stuck
+    last_failure: str = ""  #: hashes of the last turn's failure and work: is the loop stuck?
     test_sha: str = ""  #: the commit that added the tests
     head_sha: str = ""  #: the commit to be reviewed, staged and validated
     head_tree: str = ""
@@ -515,6 +522,8 @@ class Facts:
     threads: tuple[Thread, ...] = ()  #: people's, not answered yet
     findings: tuple[Finding, ...] = ()
     review_summary: str = ""
+    tests_compared: str = ""  #: how closely the changed tests were compared, in words
+    weaker_tests_by: str = ""  #: who allowed tests to be weakened, and how
     reviewed_sha: str = ""  #: the head that the guardian let pass
     staging: Deployment | None = None
     validated_sha: str = ""
@@ -557,6 +566,8 @@ class Task:
     cause: Cause | None = None
     summary: str = ""  #: the last verdict's line
     cancel_by: str = ""  #: who asked for cancellation; the next record ends the task
+    delivery: str = ""  #: the GUID of the delivery that made it, or moved it last
+    traceparent: str = ""  #: the trace in which that was read (W3C); empty: nobody traces
     run_at: float = 0.0
     created_at: float = 0.0
     started_at: float | None = None

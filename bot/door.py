@@ -11,21 +11,27 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.config.settings import Settings
 from bot.log import get, mask
+from bot.supervisor import Supervisor
 from bot.tasks.daemon import ChimeraDaemon, install_signals
+from bot.tasks.opening import Company, Place
 from bot.tasks.queue import TaskQueue
-from bot.tasks.sqlite import STORE_FILE, SqliteStore
+from bot.tasks.sqlite import STORE_FILE
+from bot.tasks.store import Store
+from bot.web.direct import DirectProtocol, Take
 from bot.web.parts import WebSettings
 from bot.web.receiver import HOOK_PATHS, Receiver
-from bot.web.server import make_server
+from bot.web.server import ImpatientProtocol, make_server
 
 log = get("door")
 
+HOOK_URLS = frozenset(path.encode() for path in HOOK_PATHS)
 SOCKET_GRACE_S = 5.0  #: for open requests, when the socket closes
 
 
@@ -33,8 +39,10 @@ SOCKET_GRACE_S = 5.0  #: for open requests, when the socket closes
 class Opened:
     """The store of a server and the one queue on it: two would not hear each other's bells."""
 
-    store: SqliteStore
+    store: Store
     queue: TaskQueue
+    now: Callable[[], float]  #: the clock of its leases
+    company: Company
 
 
 class Furnished(Protocol):
@@ -54,7 +62,7 @@ class Door:
     """The outermost application: deliveries go straight to the receiver, the rest to the house."""
 
     def __init__(self, queue: TaskQueue, settings: WebSettings) -> None:
-        self._receiver = Receiver(queue, settings, self._draining)
+        self.receiver = Receiver(queue, settings, self._draining)
         self._house: Furnished | None = None
         self._ready = asyncio.Event()
 
@@ -65,7 +73,7 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] in HOOK_PATHS and scope["method"] == "POST":
-            await self._receiver(scope, receive, send)
+            await self.receiver(scope, receive, send)
             return
         await self._ready.wait()
         assert self._house is not None
@@ -75,23 +83,27 @@ class Door:
         return self._house is not None and self._house.daemon.stopping
 
 
-async def serve(settings: Settings, load: Callable[[], Furnish]) -> None:
+async def serve(
+    settings: Settings, load: Callable[[], Furnish], supervisor: Supervisor | None = None
+) -> None:
     """Serve until SIGTERM or SIGINT; the second of them exits at once.
 
     `load` imports what furnishes the house. A delivery that was taken before that failed is in
-    the store, and read at the next start. Raises ConfigError, CageMissing and StoreError.
+    the store, and read at the next start. `supervisor` hears when the house stands, that it
+    lives, and that it stops. Raises ConfigError, CageMissing and StoreError.
     """
     async with open_store(settings) as opened:
         listener = socket.create_server((settings.host, settings.port), backlog=2048)
         address = listener.getsockname()
         log.info("listening", url=f"http://{address[0]}:{address[1]}", data=str(settings.data_dir))
         door = Door(opened.queue, web_settings(settings))
-        async with serving(door, listener):
+        async with serving(door, listener, take=door.receiver.take):
             furnish = await asyncio.to_thread(load)
             async with furnish(settings, opened) as house:
                 door.open(house)
                 install_signals(house.daemon)
-                await house.daemon.run()
+                async with (supervisor or Supervisor()).told():
+                    await house.daemon.run()
 
 
 @contextlib.asynccontextmanager
@@ -101,24 +113,33 @@ async def open_store(
     """The store, closed at the end of the block; the masker knows the secrets from here on."""
     for secret in settings.secrets():
         mask.learn(secret)
-    store = await SqliteStore.open(settings.data_dir / STORE_FILE)
+    footing = await place_of(settings).stand(now)
     try:
         queue = TaskQueue(
-            store,
-            now,
+            footing.store,
+            footing.now,
             lease_s=settings.lease_s,
             lane_limit=settings.lane_limit,
             settle_s=settings.settle_s,
+            bells=footing.company.bells,
         )
-        yield Opened(store=store, queue=queue)
+        yield Opened(store=footing.store, queue=queue, now=footing.now, company=footing.company)
     finally:
-        await store.close()
+        await footing.store.close()
+
+
+def place_of(settings: Settings) -> Place:
+    """Where the settings say that the store is."""
+    return Place(path=settings.data_dir / STORE_FILE, url=settings.database_url.get_secret_value())
 
 
 @contextlib.asynccontextmanager
-async def serving(web: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
-    """Answer requests on a socket until the block ends."""
-    server = make_server(web, grace_s=SOCKET_GRACE_S)
+async def serving(
+    web: ASGIApp, listener: socket.socket, *, take: Take | None = None
+) -> AsyncIterator[None]:
+    """Answer requests on a socket until the block ends; `take` gets the plain deliveries."""
+    protocol = ImpatientProtocol if take is None else partial(DirectProtocol, take, HOOK_URLS)
+    server = make_server(web, grace_s=SOCKET_GRACE_S, protocol=protocol)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield
@@ -135,4 +156,7 @@ def web_settings(settings: Settings) -> WebSettings:
         token_required=settings.token_required,
         allowed_hosts=frozenset(host.lower() for host in settings.allowed_hosts),
         hub_html_url=settings.hub_url,
+        public_url=settings.public_url,
+        proxy_header=settings.proxy_header,
+        proxies=settings.proxies,
     )

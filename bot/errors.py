@@ -69,6 +69,10 @@ class Transient(StepError):
     cause = Cause.TRANSIENT
 
 
+class MachineFailed(Transient):
+    """This machine could not do it: nobody outside is to blame, or to be left alone."""
+
+
 class Uncertain(StepError):
     """A write went out and no readable answer came back. Only the ledger may answer this."""
 

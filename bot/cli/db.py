@@ -17,27 +17,33 @@ def db() -> None:
 @data_dir_option
 def upgrade(data_dir: Path | None) -> None:
     """Bring the store to this version; `serve` does the same when it starts."""
-    from bot.cli.stores import store_path, with_store
-    from bot.tasks.sqlite import SqliteStore
+    from bot.cli.stores import store_place, with_store
+    from bot.tasks.store import Store
 
-    async def nothing_more(store: SqliteStore) -> None:
-        say(f"{store.path} is up to date")
+    place = store_place(data_dir)
 
-    path = store_path(data_dir)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with_store(path, nothing_more)
+    async def nothing_more(store: Store) -> None:
+        del store
+        say(f"{place} is up to date")
+
+    with_store(place, nothing_more)
 
 
 @db.command()
 @click.argument("target", type=click.Path(path_type=Path, dir_okay=False))
 @data_dir_option
 def backup(target: Path, data_dir: Path | None) -> None:
-    """Copy the store to TARGET, also while a server uses it."""
+    """Copy the store to TARGET as it is, also while a server uses it."""
     from bot.cli.stores import existing_store, with_store
+    from bot.tasks import sqlite
 
     if target.exists():
         raise click.UsageError(f"{target} exists; a backup overwrites nothing.")
-    with_store(existing_store(data_dir), lambda store: store.backup(target))
+    place = existing_store(data_dir)
+    if place.url:
+        with_store(place, lambda store: store.backup(target))
+    else:
+        sqlite.backup(place.path, target)
     say(f"{target}: {target.stat().st_size} bytes. Restore it by putting it in the store's place.")
 
 
@@ -49,13 +55,15 @@ def check(data_dir: Path | None, as_json: bool) -> None:
     from bot.cli.stores import existing_store
     from bot.tasks.sqlite import check as problems_of
 
-    path = existing_store(data_dir)
-    problems = problems_of(path)
+    place = existing_store(data_dir)
+    if place.url:
+        raise click.UsageError("PostgreSQL checks itself; pg_amcheck does it on demand.")
+    problems = problems_of(place.path)
     if as_json:
-        emit({"store": str(path), "ok": not problems, "problems": problems})
+        emit({"store": str(place), "ok": not problems, "problems": problems})
     else:
         for problem in problems:
             click.echo(problem)
-        say(f"{path}: {'broken; restore a backup' if problems else 'ok'}")
+        say(f"{place}: {'broken; restore a backup' if problems else 'ok'}")
     if problems:
         raise SystemExit(1)

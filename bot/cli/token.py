@@ -21,10 +21,10 @@ def token() -> None:
 @click.argument("name")
 @click.option(
     "--scope",
-    type=click.Choice(["read", "write"]),
+    type=click.Choice(["read", "write", "approve"]),
     default="write",
     show_default=True,
-    help="write includes read.",
+    help="write includes read; approve, for the gate of production, includes both.",
 )
 @click.option("--repo-id", "repos", type=int, multiple=True, help="Only this repository's tasks.")
 @click.option("--days", type=click.IntRange(min=1), help="Days until it expires.")
@@ -33,18 +33,16 @@ def create(
     name: str, scope: str, repos: tuple[int, ...], days: int | None, data_dir: Path | None
 ) -> None:
     """Make a token and print it: the only time that it can be seen."""
-    from bot.cli.stores import store_path, with_store
-    from bot.tasks.sqlite import SqliteStore
+    from bot.cli.stores import store_place, with_store
+    from bot.tasks.store import Store
     from bot.tasks.tokens import Tokens
 
-    async def made(store: SqliteStore) -> str:
+    async def made(store: Store) -> str:
         until = None if days is None else time.time() + days * _DAY_S
         tokens = Tokens(store, time.time)
         return await tokens.create(name, scopes=(scope,), repos=repos, expires_at=until)
 
-    path = store_path(data_dir)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    click.echo(with_store(path, made))
+    click.echo(with_store(store_place(data_dir), made))
     say("Keep it safe; from now on every client of the API needs a token.")
 
 
@@ -54,10 +52,10 @@ def create(
 def list_(data_dir: Path | None, as_json: bool) -> None:
     """Every token that was made; the tokens themselves are kept nowhere."""
     from bot.cli.stores import existing_store, with_store
-    from bot.tasks.sqlite import SqliteStore
+    from bot.tasks.store import Store
     from bot.tasks.tokens import ApiToken, Tokens
 
-    async def all_of(store: SqliteStore) -> list[ApiToken]:
+    async def all_of(store: Store) -> list[ApiToken]:
         return await Tokens(store, time.time).all()
 
     found = with_store(existing_store(data_dir), all_of)

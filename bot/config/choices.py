@@ -85,10 +85,8 @@ class AgentUse(StrEnum):
 
 
 class CageKind(StrEnum):
-    AUTO = "auto"  #: bubblewrap, else sandlock; neither: refuse to run
+    AUTO = "auto"  #: the best that works on this machine; where none does: refuse to run
     BWRAP = "bwrap"
-    SANDLOCK = "sandlock"
-    CONTAINER = "container"
     NONE = "none"  #: no sandbox at all; only by this name
 
 

@@ -43,7 +43,8 @@ MODEL_KEYS = {
 }
 """The variable that each provider's own library reads its key from."""
 
-_AS_YAML = frozenset({"agents"})  #: settings whose value in the environment has structure
+#: Settings whose value in the environment has structure.
+_AS_YAML = frozenset({"agents", "retries", "phase_retries"})
 _OWN = frozenset({CONFIG_VARIABLE, *PATH_ALIASES})
 # Set for the programs we start, for the sample programs, or for the command line as a client.
 _NOT_SETTINGS = frozenset(

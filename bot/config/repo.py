@@ -214,6 +214,8 @@ class Labels(Section):
     """On the issue: goes before the others."""
     priority_low: Label = Label(name="chimera:priority-low", color="bfd4f2")
     """On the issue: lets the others go first."""
+    weaker_tests: Label = Label(name="chimera:weaker-tests", color="fef2c0")
+    """On issue or pull request, by somebody who may write: this task may weaken tests."""
 
 
 class Pull(Section):

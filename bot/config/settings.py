@@ -13,6 +13,7 @@ An empty variable counts as not set. Every problem is reported at once; each nam
 what is wrong with it and what to do. Secrets are never part of a problem's text.
 """
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -28,10 +29,11 @@ from pydantic import (
 )
 
 from bot.config.choices import PROFILES, AgentUse, CageKind, Profile
-from bot.domain import Role
+from bot.domain import Phase, Role
 
 GITHUB_API = "https://api.github.com"
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+UNSAID = (3, PROFILES[Profile.BALANCED], 10)  #: slots where nobody says anything
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -62,6 +64,23 @@ class AgentSettings(BaseModel):
     """The recorded session, for replay."""
     fallback: str = ""
     """The model that is used while the first one's provider is down."""
+    fallback_agent: "AgentSettings | None" = None
+    """Another agent, of any kind, that goes on where this one's provider is down or refuses us."""
+
+
+class RetrySettings(BaseModel):
+    """How a failure that may pass is tried again."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+    tries: int = Field(default=3, ge=1, le=20)
+    """Tries of one step before the task is left to a person."""
+    first_s: float = Field(default=1.0, ge=0, le=600)
+    """Seconds before the second try; doubled with every further one."""
+    longest_s: float = Field(default=30.0, ge=0, le=3600)
+    """Seconds between two tries at most."""
 
 
 class Settings(BaseModel):
@@ -103,6 +122,16 @@ class Settings(BaseModel):
     """The App's number."""
     private_key: SecretStr | None = None
     """The App's private key in PEM."""
+    client_id: str = ""
+    """The App's client id; with the secret and `public_url`, people sign in with GitHub."""
+    client_secret: SecretStr | None = None
+    """The App's client secret."""
+    admins: Words = ()
+    """Logins of people who see every task, the statistics and the deliveries; commas between."""
+    proxy_header: str = Field(default="", pattern=r"^[A-Za-z0-9-]*$")
+    """The header in which a proxy in front of the dashboard names the person's GitHub login."""
+    proxies: Words = ("127.0.0.1", "::1")
+    """Addresses or networks of the proxies that are believed, commas between them."""
     webhook_secret: SecretStr | None = None
     """What deliveries are signed with."""
     webhook_secret_previous: SecretStr | None = None
@@ -118,15 +147,23 @@ class Settings(BaseModel):
 
     # ── the pool ──
     profile: Profile | None = None
-    """conservative, balanced, aggressive or enterprise: 3, 5, 10 or 20 workflows at once."""
+    """conservative, balanced, aggressive or enterprise: at most 3, 5, 10 or 20 workflows at once,
+    and half as many while the machine is short of something."""
     max_concurrent: int = Field(default=PROFILES[Profile.BALANCED], ge=1, le=200)
-    """Workflows at once; goes before the profile."""
+    """Workflows at once; goes before the profile. Where neither is set, 5 at the start, and
+    between 3 and 10 as the queue and the machine ask."""
+    min_concurrent: int | None = Field(default=None, ge=1, le=200)
+    """The fewest slots, where their number may change; null: as the profile says, else fixed."""
     lane_limit: int = Field(default=2, ge=1, le=200)
     """Workflows of one repository at once, where its own file does not say."""
     lease_s: float = Field(default=60.0, ge=1, le=3600)
     """Seconds without a heartbeat after which a task is taken from a worker."""
     grace_s: float = Field(default=30.0, ge=0, le=3600)
     """Seconds that running steps have to end in when the server stops."""
+    retries: RetrySettings = RetrySettings()
+    """How steps are tried again; YAML or JSON where it stands in the environment."""
+    phase_retries: dict[Phase, RetrySettings] = Field(default_factory=dict)
+    """The same for single phases, by name; what one leaves out is as above."""
     daily_cost_usd: float | None = Field(default=None, ge=0)
     """Dollars a day for models, all tasks together; null: only the limit of each task."""
 
@@ -136,13 +173,24 @@ class Settings(BaseModel):
     repo_defaults: Path | None = None
     """A chimera.yml under every repository's own; what it limits, nobody can widen."""
     cage: CageKind = CageKind.AUTO
-    """The sandbox: auto, bwrap, sandlock, container or none."""
+    """The sandbox: auto or bwrap, which is bubblewrap, or none, which is no sandbox."""
     agents: dict[Role, AgentSettings] = Field(default_factory=dict)
     """The agents by role; YAML or JSON where it stands in the environment."""
     model: str = ""
     """The model of every agent that names none."""
     model_keys: dict[str, SecretStr] = Field(default_factory=dict)
     """Keys by provider, taken from `ANTHROPIC_API_KEY`, `OPENAI_API_KEY` …"""
+
+    @property
+    def slots(self) -> tuple[int, int, int]:
+        """The fewest slots of the pool, those at the start, and the most."""
+        said = self.model_fields_set
+        if not said & {"profile", "max_concurrent", "min_concurrent"}:
+            return UNSAID
+        most = self.max_concurrent
+        by_profile = self.profile is not None and most == PROFILES[self.profile]
+        least = self.min_concurrent or ((most + 1) // 2 if by_profile else most)
+        return min(least, most), most, most
 
     @model_validator(mode="before")
     @classmethod
@@ -173,6 +221,13 @@ class Settings(BaseModel):
         if "@" in parts.netloc:
             raise ValueError("must not carry a user or a password")
         return url.rstrip("/")
+
+    @field_validator("proxies")
+    @classmethod
+    def _proxies_are_networks(cls, networks: Words) -> Words:
+        for each in networks:
+            ip_network(each)  # a ValueError says what is wrong with it
+        return networks
 
     @field_validator("database_url")
     @classmethod
@@ -220,8 +275,18 @@ class Settings(BaseModel):
         chosen = self.agents.get(role, AgentSettings())
         return chosen if chosen.model else chosen.model_copy(update={"model": self.model})
 
+    def retries_of(self, phase: Phase) -> RetrySettings:
+        """How a step of this phase is tried again."""
+        own = self.phase_retries.get(phase, RetrySettings())
+        return self.retries.model_copy(update=own.model_dump(exclude_unset=True))
+
     def secrets(self) -> tuple[str, ...]:
         """Every secret in here, for the masker."""
-        single = (self.private_key, self.webhook_secret, self.webhook_secret_previous)
+        single = (
+            self.private_key,
+            self.client_secret,
+            self.webhook_secret,
+            self.webhook_secret_previous,
+        )
         known = [s for s in (*single, self.database_url, *self.model_keys.values()) if s]
         return tuple(s.get_secret_value() for s in known if s.get_secret_value())

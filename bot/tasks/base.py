@@ -1,16 +1,17 @@
 """What the method groups of the queue share: the store, the clock, the bells, the task's row."""
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.domain import Cause, JournalLine, Outcome, Status, Task
 from bot.errors import NotFound, WrongState
+from bot.log import bound
 from bot.tasks.changes import Changes
+from bot.tasks.estimates import learn
 from bot.tasks.rows import TASK_COLUMNS, line_params, order_key, task_from, task_params
-from bot.tasks.sqlite import SqliteStore, Tx
+from bot.tasks.store import Row, Store, Tx
 
 SIGNAL_AGE_S = 86_400.0  #: a wake nobody waited for is kept this long
 
@@ -27,8 +28,8 @@ UPDATE task SET ready = 1 WHERE status = 'QUEUED' AND ready = 0 AND run_at <= :n
 _SAVE = """
 UPDATE task SET {changes}
     owner = CASE :status WHEN 'RUNNING' THEN owner ELSE '' END,
-    lease_until = CASE :status WHEN 'RUNNING' THEN :lease_until END,
-    picture_due = min(coalesce(picture_due, :picture_due), :picture_due)
+    lease_until = :lease_until,
+    picture_due = CASE WHEN picture_due <= :picture_due THEN picture_due ELSE :picture_due END
 WHERE seq = :seq AND fence = :held_fence
 """
 _SAVED = (*TASK_COLUMNS, "enqueued_at", "order_key", "lost", "signal_n")
@@ -73,7 +74,7 @@ class Limits:
 class Group:
     """One group of the queue's methods; each public method is one transaction."""
 
-    def __init__(self, store: SqliteStore, now: Clock, bells: Bells, limits: Limits) -> None:
+    def __init__(self, store: Store, now: Clock, bells: Bells, limits: Limits) -> None:
         self.bells = bells
         self.limits = limits
         self._store = store
@@ -87,16 +88,41 @@ class Group:
         """
         self.bells.work.set()
 
-    def _ring_for(self, status: Status) -> None:
-        """Tell the loops what a change of a task means to them."""
+    def _ring_for(self, status: Status, *task_ids: str) -> None:
+        """Tell the loops what a change of these tasks means to them."""
         self.bells.pictures.set()
         self.bells.due.set()
-        self.bells.changes.ring()
+        self.bells.changes.ring(task_ids)
         if status is not Status.RUNNING:  # claimable now, or its lane has become free
             self.bells.work.set()
 
 
-def load(tx: Tx, task_id: str) -> sqlite3.Row:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trail:
+    """The delivery that is being acted on; empty where none is."""
+
+    delivery: str
+    traceparent: str
+
+    @classmethod
+    def here(cls) -> "Trail":
+        """As it was bound at the door. Taken before a write, whose work runs on another thread."""
+        return cls(delivery=bound("delivery"), traceparent=bound("traceparent"))
+
+    def on(self, task: Task) -> Task:
+        """The task, moved by this delivery; as it was, if there is none."""
+        if not self.delivery:
+            return task
+        return replace(task, delivery=self.delivery, traceparent=self.traceparent)
+
+
+def ids(task: Task) -> dict[str, str]:
+    """What every line of the log about a task has."""
+    known = {"task": task.id, "delivery": task.delivery}
+    return {name: value for name, value in known.items() if value}
+
+
+def load(tx: Tx, task_id: str) -> Row:
     """The row of a task. Raises NotFound."""
     row = tx.one(_LOAD, {"id": task_id})
     if row is None:
@@ -106,7 +132,7 @@ def load(tx: Tx, task_id: str) -> sqlite3.Row:
 
 def save(
     tx: Tx,
-    row: sqlite3.Row,
+    row: Row,
     task: Task,
     now: float,
     *,
@@ -127,15 +153,17 @@ def save(
     if revived:
         _check_alone(tx, task)
         task = replace(task, cancel_by="")  # an old cancellation must not end it again
+    if task.status is Status.COMPLETED and row["status"] != Status.COMPLETED:
+        learn(tx, task)
     enqueued_at = now if revived else row["enqueued_at"]
     params = task_params(task, now) | {
         "seq": row["seq"],
         "held_fence": row["fence"],
         "enqueued_at": enqueued_at,
-        "order_key": order_key(enqueued_at, task.priority),
+        "order_key": order_key(enqueued_at, task.priority, row["estimate_s"]),
         "lost": lost,
         "signal_n": seen,
-        "lease_until": lease_until,
+        "lease_until": lease_until if task.status is Status.RUNNING else None,
         "picture_due": now + picture_in,
     }
     changes = "".join(f"{name} = :{name}, " for name in _SAVED if params[name] != row[name])
@@ -168,7 +196,7 @@ def note(
     )
 
 
-def cancelled(tx: Tx, row: sqlite3.Row, by: str, now: float) -> Task:
+def cancelled(tx: Tx, row: Row, by: str, now: float, trail: Trail | None = None) -> Task:
     """End a task because a person said so; the journal says who."""
     summary = f"Cancelled by {by}"
     task = replace(
@@ -178,12 +206,13 @@ def cancelled(tx: Tx, row: sqlite3.Row, by: str, now: float) -> Task:
         summary=summary,
         cancel_by=by,
     )
+    task = task if trail is None else trail.on(task)
     add_line(tx, note(task, Outcome.FAIL, summary, now, cause=Cause.PERSON, by=by))
     return save(tx, row, task, now, picture_in=0.0)
 
 
 def give_back(
-    tx: Tx, row: sqlite3.Row, now: float, limits: Limits, *, crashed: bool, run_at: float
+    tx: Tx, row: Row, now: float, limits: Limits, *, crashed: bool, run_at: float
 ) -> Task:
     """What becomes of a task whose worker has let go of it without recording its step."""
     task = task_from(row)

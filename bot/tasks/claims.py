@@ -1,6 +1,5 @@
 """Who works on what: claims with a fence and a lease, and what happens when they are lost."""
 
-import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from bot.domain import Status, Task
 from bot.tasks.base import READY, Group, give_back
 from bot.tasks.rows import LOCAL_LANE, task_from
-from bot.tasks.sqlite import Tx
+from bot.tasks.store import Row, Tx
 
 _FRONT = 16  #: rows looked at before the lanes are; nearly always the first one is free
 
@@ -48,9 +47,10 @@ ORDER BY first.order_key, first.seq LIMIT 1
 _CLAIM = """
 UPDATE task SET status = 'RUNNING', fence = fence + 1, owner = :owner, lease_until = :lease_until,
     started_at = coalesce(started_at, :now), updated_at = :now,
-    picture_due = min(coalesce(picture_due, :picture_due), :picture_due)
+    picture_due = CASE WHEN picture_due <= :picture_due THEN picture_due ELSE :picture_due END
 WHERE seq = :seq RETURNING *
 """
+_SINCE = "SELECT run_at FROM task WHERE seq = :seq"
 _HEARTBEAT = """
 UPDATE task SET lease_until = :lease_until
 WHERE id = :id AND fence = :fence AND status = 'RUNNING'
@@ -93,8 +93,22 @@ class Claims(Group):
 
         tasks = await self._store.write(work)
         if tasks:
-            self._ring_for(Status.RUNNING)
+            self._ring_for(Status.RUNNING, *(task.id for task in tasks))
         return tasks
+
+    async def next_wait(self) -> float | None:
+        """Seconds for which the task that a free slot would take has waited; None: there is none.
+
+        Tasks that only wait for their repository's limit, or for a hold, are no reason for a slot.
+        """
+        params = {"now": self._now(), "lane_limit": self.limits.lane_limit}
+
+        def work(tx: Tx) -> float | None:
+            head = _head(tx, params)
+            row = None if head is None else tx.one(_SINCE, {"seq": head["seq"]})
+            return None if row is None else max(0.0, self._now() - row["run_at"])
+
+        return await self._store.read(work)
 
     async def heartbeat(self, claims: Iterable[tuple[str, int]]) -> set[str]:
         """Renew the leases of these (id, fence); the ids that are still held."""
@@ -120,7 +134,7 @@ class Claims(Group):
             return give_back(tx, row, now, self.limits, crashed=crashed, run_at=now + delay_s)
 
         task = await self._store.write(work)
-        self._ring_for(Status.QUEUED)
+        self._ring_for(Status.QUEUED, task_id)
         return task
 
     async def requeue_lost(self) -> list[Task]:
@@ -133,19 +147,21 @@ class Claims(Group):
         params = {"prefix": owner_name(name, ""), "owner": owner_name(name, boot_id)}
         return await self._give_back_all(lambda tx: tx.all(_OF_BOOT, params), self._now())
 
-    async def _give_back_all(
-        self, find: Callable[[Tx], list[sqlite3.Row]], now: float
-    ) -> list[Task]:
+    async def _give_back_all(self, find: Callable[[Tx], list[Row]], now: float) -> list[Task]:
         def work(tx: Tx) -> list[Task]:
             rows = find(tx)
             return [give_back(tx, r, now, self.limits, crashed=True, run_at=now) for r in rows]
 
         tasks = await self._store.write(work)
         if tasks:
-            self._ring_for(Status.QUEUED)
+            self._ring_for(Status.QUEUED, *(task.id for task in tasks))
         return tasks
 
 
-def _claim_next(tx: Tx, params: Mapping[str, Any]) -> sqlite3.Row | None:
-    head = tx.one(CLAIM_FRONT, params) or tx.one(CLAIM_LANES, params)
+def _head(tx: Tx, params: Mapping[str, Any]) -> Row | None:
+    return tx.one(CLAIM_FRONT, params) or tx.one(CLAIM_LANES, params)
+
+
+def _claim_next(tx: Tx, params: Mapping[str, Any]) -> Row | None:
+    head = _head(tx, params)
     return None if head is None else tx.one(_CLAIM, {**params, "seq": head["seq"]})

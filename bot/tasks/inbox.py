@@ -4,14 +4,16 @@ A row stays `new` until the transaction that acts on it also marks it done, so t
 lost and nothing is done twice between the two.
 """
 
-import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 from bot.errors import NotFound
 from bot.tasks.base import Group
-from bot.tasks.sqlite import Tx
+from bot.tasks.store import Row, Tx
 
+AT_ONCE = 50  #: rows of one statement, and so the number of statements that are ever prepared
 MAX_TRIES = 100  #: with the daemon's backoff, about a day of trouble at GitHub
 
 
@@ -19,6 +21,16 @@ class InboxState(StrEnum):
     NEW = "new"  #: to be read, now or after `next_at`
     DONE = "done"  #: its command, if it meant one, is part of the same commit
     FAILED = "failed"  #: tried often enough; kept for a person, who can replay it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDelivery:
+    """A delivery to be stored."""
+
+    delivery_id: str  #: GitHub's GUID
+    event_name: str
+    action: str
+    payload_text: str  #: the parsed event as JSON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +51,9 @@ class InboxRow:
 
 _ACCEPT = """
 INSERT INTO inbox (delivery_id, event_name, action, payload_text, state, received_at, next_at)
-VALUES (:delivery_id, :event_name, :action, :payload_text, 'new', :now, :now)
-ON CONFLICT (delivery_id) DO NOTHING
+VALUES {rows} ON CONFLICT (delivery_id) DO NOTHING RETURNING delivery_id
 """
+_ACCEPT_ROW = "(:id_{n}, :event_{n}, :action_{n}, :payload_{n}, 'new', :now, :now)"
 _PENDING = """
 SELECT * FROM inbox WHERE state = 'new' AND next_at <= :now ORDER BY id LIMIT :limit
 """
@@ -75,17 +87,24 @@ class Inbox(Group):
 
         Raises StoreError when it cannot be stored: then it must not be acknowledged.
         """
-        params = {
-            "delivery_id": delivery_id,
-            "event_name": event_name,
-            "action": action,
-            "payload_text": payload_text,
-            "now": self._now(),
-        }
-        stored = await self._store.write(lambda tx: tx.run(_ACCEPT, params) == 1)
-        if stored:
-            self.bells.inbox.set()
-        return stored
+        one = NewDelivery(
+            delivery_id=delivery_id,
+            event_name=event_name,
+            action=action,
+            payload_text=payload_text,
+        )
+        return (await self.accept_all([one]))[0]
+
+    async def accept_all(self, deliveries: Sequence[NewDelivery]) -> list[bool]:
+        """`accept` for many in one commit; a GUID that is among them twice is new once."""
+        now = self._now()
+        parts = [deliveries[at : at + AT_ONCE] for at in range(0, len(deliveries), AT_ONCE)]
+        inserts = [(_accept(len(part)), _accepted(part, now)) for part in parts]
+        self.bells.inbox.set()  # early: who reads then is answered by the same commit
+        rows = await self._store.write(lambda tx: [row for one in inserts for row in tx.all(*one)])
+        new = {row["delivery_id"] for row in rows}
+        first = {one.delivery_id: one for one in reversed(deliveries)}
+        return [one.delivery_id in new and first[one.delivery_id] is one for one in deliveries]
 
     async def known(self, delivery_id: str) -> bool:
         """Whether this GUID was accepted before; `accept` decides, this is for a quick answer."""
@@ -93,9 +112,12 @@ class Inbox(Group):
         return await self._store.read(lambda tx: tx.one(_KNOWN, params) is not None)
 
     async def pending(self, limit: int = 100) -> list[InboxRow]:
-        """What is to be read now, oldest first."""
+        """What is to be read now, oldest first.
+
+        It stands in line with the writes: what was handed in before it is seen, and on the disk.
+        """
         params = {"now": self._now(), "limit": limit}
-        return await self._store.read(lambda tx: [_row(r) for r in tx.all(_PENDING, params)])
+        return await self._store.write(lambda tx: [_row(r) for r in tx.all(_PENDING, params)])
 
     async def inbox_done(self, inbox_id: int, note: str) -> None:
         """Close a delivery that asked for nothing. Idempotent."""
@@ -135,13 +157,29 @@ class Inbox(Group):
         self.bells.inbox.set()
 
 
+@cache
+def _accept(count: int) -> str:
+    """One statement for so many rows: each by itself would hand the interpreter to and fro."""
+    return _ACCEPT.format(rows=", ".join(_ACCEPT_ROW.format(n=n) for n in range(count)))
+
+
+def _accepted(deliveries: Sequence[NewDelivery], now: float) -> dict[str, str | float]:
+    params: dict[str, str | float] = {"now": now}
+    for n, one in enumerate(deliveries):
+        params[f"id_{n}"] = one.delivery_id
+        params[f"event_{n}"] = one.event_name
+        params[f"action_{n}"] = one.action
+        params[f"payload_{n}"] = one.payload_text
+    return params
+
+
 def close_delivery(tx: Tx, inbox_id: int | None, note: str, now: float) -> None:
     """Mark a delivery done inside the transaction that acted on it; None: there was none."""
     if inbox_id is not None:
         tx.run(_DONE, {"id": inbox_id, "note": note, "now": now})
 
 
-def _row(row: sqlite3.Row) -> InboxRow:
+def _row(row: Row) -> InboxRow:
     return InboxRow(
         id=row["id"],
         delivery_id=row["delivery_id"],

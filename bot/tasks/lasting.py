@@ -1,15 +1,15 @@
 """Small things that have to survive a restart: holds, limits, breakers, budgets, notes."""
 
-import sqlite3
+import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from bot.domain import RepoRef
 from bot.tasks.base import Clock
 from bot.tasks.rows import lane_of
-from bot.tasks.sqlite import SqliteStore
+from bot.tasks.store import Row, Store, Tx
 
 
 class BreakerState(StrEnum):
@@ -51,35 +51,49 @@ INSERT INTO lane (lane, max_running) VALUES (:lane, :max_running)
 ON CONFLICT (lane) DO UPDATE SET max_running = :max_running
 """
 _SAVE_BREAKER = """
-INSERT OR REPLACE INTO breaker (name, state, failures, changed_at, probe_at, reason)
+INSERT INTO breaker (name, state, failures, changed_at, probe_at, reason)
 VALUES (:name, :state, :failures, :changed_at, :probe_at, :reason)
+ON CONFLICT (name) DO UPDATE SET state = :state, failures = :failures,
+    changed_at = :changed_at, probe_at = :probe_at, reason = :reason
 """
 _BREAKERS = "SELECT * FROM breaker ORDER BY name"
 _BREAKER = "SELECT * FROM breaker WHERE name = :name"
 _PROBE = """
 UPDATE breaker SET state = 'half_open', changed_at = :now
-WHERE name = :name AND state = 'open' AND probe_at <= :now
+WHERE name = :name AND (state = 'open' AND probe_at <= :now
+    OR state = 'half_open' AND changed_at <= :stale)
 """
 _SPEND = """
 INSERT INTO daily_budget (day, scope, amount) VALUES (:day, :scope, :amount)
-ON CONFLICT (day, scope) DO UPDATE SET amount = amount + :amount RETURNING amount
+ON CONFLICT (day, scope) DO UPDATE SET amount = daily_budget.amount + :amount
+RETURNING amount
+"""
+_SPENT_BY_DAY = """
+SELECT day, amount FROM daily_budget WHERE scope = :scope AND day > :after ORDER BY day
 """
 _SPENT = "SELECT amount FROM daily_budget WHERE day = :day AND scope = :scope"
-_SET = "INSERT OR REPLACE INTO kv (key, value, at) VALUES (:key, :value, :now)"
+_SET = """
+INSERT INTO kv (key, value, at) VALUES (:key, :value, :now)
+ON CONFLICT (key) DO UPDATE SET value = :value, at = :now
+"""
 _TAKE = """
 INSERT INTO kv (key, value, at) SELECT :key, :value, :now WHERE :old = ''
     OR EXISTS (SELECT 1 FROM kv WHERE key = :key)
-ON CONFLICT (key) DO UPDATE SET value = :value, at = :now WHERE value = :old
+ON CONFLICT (key) DO UPDATE SET value = :value, at = :now WHERE kv.value = :old
 """
 _GET = "SELECT value FROM kv WHERE key = :key"
-_SAMPLE = "INSERT OR REPLACE INTO metric_history (name, at, value) VALUES (:name, :now, :value)"
+_SAMPLE = """
+INSERT INTO metric_history (name, at, value) VALUES (:name, :now, :value)
+ON CONFLICT (name, at) DO UPDATE SET value = :value
+"""
 _SAMPLES = """
 SELECT at, value FROM metric_history WHERE name = :name AND at >= :since ORDER BY at
 """
 _FORGET_SAMPLES = "DELETE FROM metric_history WHERE at < :before"
 _TRANSCRIPT = """
-INSERT OR REPLACE INTO transcript (task_id, run_id, role, at, events_json)
+INSERT INTO transcript (task_id, run_id, role, at, events_json)
 VALUES (:task_id, :run_id, :role, :now, :events)
+ON CONFLICT (task_id, run_id) DO UPDATE SET role = :role, at = :now, events_json = :events
 """
 _TRANSCRIPTS = """
 SELECT run_id, events_json FROM transcript WHERE task_id = :task_id ORDER BY at, run_id
@@ -89,7 +103,7 @@ SELECT run_id, events_json FROM transcript WHERE task_id = :task_id ORDER BY at,
 class Lasting:
     """One row a thing; every method is one transaction."""
 
-    def __init__(self, store: SqliteStore, now: Clock) -> None:
+    def __init__(self, store: Store, now: Clock) -> None:
         self._store = store
         self._now = now
 
@@ -130,9 +144,12 @@ class Lasting:
         """Every breaker that was ever stored."""
         return await self._store.read(lambda tx: [_breaker(row) for row in tx.all(_BREAKERS)])
 
-    async def take_probe(self, name: str) -> bool:
-        """Whether the caller is the one that may probe an open breaker now."""
-        return await self._write(_PROBE, name=name) == 1
+    async def take_probe(self, name: str, *, stale_s: float) -> bool:
+        """Whether the caller is the one that may probe an open breaker now.
+
+        A probe that has not come back for `stale_s` is followed by another, again one.
+        """
+        return await self._write(_PROBE, name=name, stale=self._now() - stale_s) == 1
 
     async def spend(self, scope: str, amount: float) -> float:
         """Add to what a scope has used today (UTC); today's sum with it."""
@@ -146,9 +163,28 @@ class Lasting:
         row = await self._store.read(lambda tx: tx.one(_SPENT, params))
         return 0.0 if row is None else float(row["amount"])
 
+    async def spent_by_day(self, scope: str, *, days: int) -> dict[str, float]:
+        """What a scope has used on each of the last days (UTC) on which it used anything."""
+        after = datetime.fromtimestamp(self._now(), UTC).date() - timedelta(days=days)
+        params = {"scope": scope, "after": after.isoformat()}
+        return await self._store.read(
+            lambda tx: {row["day"]: row["amount"] for row in tx.all(_SPENT_BY_DAY, params)}
+        )
+
     async def put(self, key: str, value: str) -> None:
         """Remember a small text."""
         await self._write(_SET, key=key, value=value)
+
+    async def add(self, key: str, **said: str) -> None:
+        """Remember more under a key that holds a JSON object of texts: one wait for the disk."""
+        now = self._now()
+
+        def work(tx: Tx) -> None:
+            row = tx.one(_GET, {"key": key})
+            known = {} if row is None else json.loads(row["value"])
+            tx.run(_SET, {"key": key, "value": json.dumps({**known, **said}), "now": now})
+
+        await self._store.write(work)
 
     async def take(self, key: str, value: str, *, instead_of: str) -> bool:
         """`put`, but only over this value (empty: over none); whether it was done."""
@@ -193,11 +229,11 @@ class Lasting:
         return datetime.fromtimestamp(self._now(), UTC).date().isoformat()
 
 
-def _hold(row: sqlite3.Row) -> Hold:
+def _hold(row: Row) -> Hold:
     return Hold(lane=row["lane"], by=row["held_by"], reason=row["reason"], since=row["held_since"])
 
 
-def _breaker(row: sqlite3.Row) -> Breaker:
+def _breaker(row: Row) -> Breaker:
     return Breaker(
         name=row["name"],
         state=BreakerState(row["state"]),

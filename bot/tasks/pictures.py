@@ -4,13 +4,12 @@ Every change that people can see makes a picture due, at once or after it has se
 takes it under a lease; a change in the meantime makes it due again.
 """
 
-import sqlite3
 from dataclasses import dataclass
 
 from bot.domain import Task
 from bot.tasks.base import Group, load
 from bot.tasks.rows import task_from
-from bot.tasks.sqlite import Tx
+from bot.tasks.store import Row, Tx
 
 PAINT_LEASE_S = 30.0  #: a painter that is silent for so long has ended
 
@@ -27,18 +26,26 @@ WHERE seq = :seq RETURNING picture_fence
 #: A change since the take has set picture_due again; the earlier of the two counts.
 _DONE = """
 UPDATE task SET picture_lease = NULL, picture_tries = :tries,
-    picture_due = min(coalesce(picture_due, :next_due), coalesce(:next_due, picture_due))
+    picture_due = CASE WHEN :next_due IS NULL OR picture_due <= :next_due THEN picture_due
+        ELSE :next_due END
 WHERE id = :id AND picture_fence = :fence
 """
 _NEXT = """
 SELECT min(at) AS at FROM (
     SELECT min(picture_due) AS at FROM task
     WHERE picture_due IS NOT NULL AND picture_lease IS NULL
-    UNION ALL SELECT min(picture_lease) FROM task WHERE picture_lease IS NOT NULL)
+    UNION ALL SELECT min(picture_lease) FROM task WHERE picture_lease IS NOT NULL) AS times
 """
 _SOON = """
-UPDATE task SET picture_due = min(coalesce(picture_due, :due), :due) WHERE id = :id
+UPDATE task SET picture_due = CASE WHEN picture_due <= :due THEN picture_due ELSE :due END
+WHERE id = :id
 """
+_EARLIER = """
+SELECT picture_json FROM task
+WHERE repo_id = :repo_id AND issue = :issue AND seq < :seq AND picture_json <> '{}'
+ORDER BY seq DESC LIMIT 1
+"""
+_LATER = "SELECT 1 FROM task WHERE repo_id = :repo_id AND issue = :issue AND seq > :seq LIMIT 1"
 _SAVE = "UPDATE task SET picture_json = :picture WHERE id = :id AND picture_json = :was"
 
 
@@ -98,6 +105,20 @@ class Pictures(Group):
         """What `save_picture` was given; `{}` before the first time. Raises NotFound."""
         return await self._store.read(lambda tx: str(load(tx, task_id)["picture_json"]))
 
+    async def others_of_issue(self, task: Task) -> tuple[str | None, bool]:
+        """The last picture of the task that was painted on this task's issue before it, and
+        whether this task is the issue's newest. Raises NotFound.
+        """
+
+        def work(tx: Tx) -> tuple[str | None, bool]:
+            row = load(tx, task.id)
+            place = {"repo_id": row["repo_id"], "issue": row["issue"], "seq": row["seq"]}
+            earlier = tx.one(_EARLIER, place) if row["issue"] else None
+            later = tx.one(_LATER, place) if row["issue"] else None
+            return None if earlier is None else str(earlier["picture_json"]), later is None
+
+        return await self._store.read(work)
+
     async def _finish(self, due: DuePicture, next_due: float | None, *, tries: int) -> None:
         params = {
             "id": due.task.id,
@@ -109,7 +130,7 @@ class Pictures(Group):
         self.bells.pictures.set()
 
 
-def _taken(tx: Tx, row: sqlite3.Row, until: float) -> DuePicture:
+def _taken(tx: Tx, row: Row, until: float) -> DuePicture:
     taken = tx.one(_TAKE, {"seq": row["seq"], "until": until})
     assert taken is not None
     return DuePicture(task=task_from(row), fence=taken["picture_fence"], tries=row["picture_tries"])

@@ -16,6 +16,7 @@ from structlog.contextvars import bound_contextvars
 from bot import log
 from bot.domain import Status, Task
 from bot.errors import ChimeraError, LeaseLost
+from bot.tasks.base import ids
 from bot.tasks.claims import owner_name
 from bot.tasks.queue import TaskQueue
 
@@ -25,6 +26,7 @@ STOP_S = 10.0  #: for a cancelled step to clean up behind itself
 STORE_RETRY_S = 1.0  #: before the next look at a store that could not be read
 
 Advance = Callable[[Task], Awaitable[Task]]
+Claim = tuple[str, int]  #: a task's id and the fence under which it was claimed
 
 _log = log.get("tasks.pool")
 
@@ -33,6 +35,9 @@ class PoolMetrics(TypedDict):
     """The pool at this moment, and since it was made."""
 
     slots: int
+    slots_min: int  #: the fewest and the most that there may be
+    slots_max: int
+    scaling: str  #: why there are as many as there are; empty where the number is fixed
     active: int
     utilisation: float  #: active ÷ slots, 0–1
     queue_depth: int
@@ -65,9 +70,12 @@ class ExecutorPool:
         self.name = name  #: lasts over restarts, so that a start knows what it held before
         self.boot_id = boot_id or secrets.token_hex(4)
         self.slots = slots
+        self.bounds = (slots, slots)  #: of `resize`, as its caller keeps them
+        self.why = ""
+        self.dispatches = True  #: by itself, when its bell rings; else only when told to `take`
         self._queue = queue
         self._advance = advance
-        self._running: dict[str, _Slot] = {}
+        self._running: dict[Claim, _Slot] = {}  #: a lost claim may end after its successor began
         self._dispatcher: asyncio.Task[None] | None = None
         self._draining = False
         self._ended = dict.fromkeys((s for s in Status if s.ended), 0)
@@ -76,42 +84,42 @@ class ExecutorPool:
     def start(self) -> None:
         """Begin to claim. Needs a running event loop."""
         self._draining = False
-        self._dispatcher = asyncio.create_task(self._dispatch(), name="pool dispatcher")
+        if self.dispatches:
+            self._dispatcher = asyncio.create_task(self._dispatch(), name="pool dispatcher")
         self.nudge()
 
     def nudge(self) -> None:
         """Look for work now."""
         self._queue.bells.work.set()
 
-    def resize(self, slots: int) -> None:
+    def resize(self, slots: int, why: str = "") -> None:
         """Change the number of slots; what runs above it is not touched."""
-        self.slots = slots
-        self.nudge()
+        grown, self.slots, self.why = slots > self.slots, slots, why
+        if grown:
+            self.nudge()
 
     @property
     def active(self) -> int:
         """How many slots are taken."""
         return len(self._running)
 
-    def running(self) -> list[tuple[str, int]]:
+    def running(self) -> list[Claim]:
         """The claims (task id, fence) that are really being worked on here."""
-        return [(slot.task.id, slot.task.fence) for slot in self._running.values()]
+        return list(self._running)
 
     def cancel(self, task_id: str) -> bool:
         """Stop a task's step if it runs here; the queue then ends or requeues the task."""
-        slot = self._running.get(task_id)
-        if slot is None:
-            return False
-        slot.stop()
-        return True
+        found = [slot for claim, slot in self._running.items() if claim[0] == task_id]
+        for slot in found:
+            slot.stop()
+        return bool(found)
 
-    def drop(self, claims: Iterable[tuple[str, int]]) -> None:
+    def drop(self, claims: Iterable[Claim]) -> None:
         """Stop steps whose leases were lost; whatever they would write is refused anyway."""
-        for task_id, fence in claims:
-            slot = self._running.get(task_id)
-            if slot is not None and slot.task.fence == fence:
+        for claim in claims:
+            if (slot := self._running.get(claim)) is not None:
                 slot.stop()
-                _log.warning("lease lost, step stopped", task=task_id)
+                _log.warning("lease lost, step stopped", task=claim[0])
 
     async def drain(self, grace_s: float) -> None:
         """Stop claiming, let running steps end, then stop and release what is left.
@@ -128,13 +136,16 @@ class ExecutorPool:
             slot.stop()
         await self._wait_for_slots(STOP_S)
         if self._running:
-            _log.error("steps did not stop", tasks=sorted(self._running))
+            _log.error("steps did not stop", tasks=sorted(task_id for task_id, _ in self._running))
 
     async def get_metrics(self) -> PoolMetrics:
         """Counts since the pool was made, and the depth of the queue now."""
         ended = self._ended
         return PoolMetrics(
             slots=self.slots,
+            slots_min=self.bounds[0],
+            slots_max=self.bounds[1],
+            scaling=self.why,
             active=self.active,
             utilisation=self.active / self.slots if self.slots else 0.0,
             queue_depth=await self._queue.depth(),
@@ -148,6 +159,26 @@ class ExecutorPool:
             claims=self._claims,
             crashes=self._crashes,
         )
+
+    async def take(self, pass_on: Callable[[], Awaitable[None]]) -> None:
+        """Fill the free slots once. Where there may be more tasks than slots, `pass_on` is awaited,
+        and this returns when a slot is free again; the work goes on, whoever cancels this.
+        """
+        free = self.slots - self.active
+        if self._draining or free <= 0:
+            return
+        tasks = await self._queue.claim_some(owner_name(self.name, self.boot_id), free)
+        for task in tasks:
+            self._begin(task)
+        if len(tasks) == free:
+            await pass_on()
+            await self._slot_free()
+
+    async def _slot_free(self) -> None:
+        while self.active >= self.slots:
+            workers = [slot.worker for slot in self._running.values() if slot.worker is not None]
+            await asyncio.wait(workers, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.sleep(0)  # for whoever waits for the same worker
 
     async def _wait_for_slots(self, timeout_s: float) -> None:
         workers = [slot.worker for slot in self._running.values() if slot.worker is not None]
@@ -170,15 +201,19 @@ class ExecutorPool:
         while not self._draining and (free := self.slots - self.active) > 0:
             tasks = await self._queue.claim_some(owner_name(self.name, self.boot_id), free)
             for task in tasks:
-                self._claims += 1
-                slot = self._running[task.id] = _Slot(task=task)
-                slot.worker = asyncio.create_task(self._work(slot), name=f"slot {task.id}")
+                self._begin(task)
             if len(tasks) < free:
                 return
 
+    def _begin(self, task: Task) -> asyncio.Task[None]:
+        self._claims += 1
+        slot = self._running[task.id, task.fence] = _Slot(task=task)
+        slot.worker = asyncio.create_task(self._work(slot), name=f"slot {task.id}")
+        return slot.worker
+
     async def _work(self, slot: "_Slot") -> None:
         task = slot.task
-        with bound_contextvars(task=task.id):
+        with bound_contextvars(**ids(task)):
             try:
                 task = await self._take_steps(slot)
             except LeaseLost as lost:
@@ -188,7 +223,7 @@ class ExecutorPool:
                 _log.exception("step crashed")
                 task = await self._release(task, crashed=True)
             finally:
-                del self._running[task.id]
+                del self._running[slot.task.id, slot.task.fence]
                 self.nudge()
             if task.status.ended:
                 self._ended[task.status] += 1

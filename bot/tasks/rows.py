@@ -1,7 +1,6 @@
 """Tasks, journal lines and effects as rows, and back. JSON stops here."""
 
 import json
-import sqlite3
 from dataclasses import asdict
 from typing import Any
 
@@ -23,6 +22,7 @@ from bot.domain import (
     Task,
     Wait,
 )
+from bot.tasks.store import Row
 
 LOCAL_LANE = "local"  #: tasks without a repository share this one
 AGING_S = 3600.0  #: one step of priority is worth an hour of waiting
@@ -41,9 +41,12 @@ def lane_of(repo: RepoRef | None) -> str:
     return LOCAL_LANE if repo is None else str(repo.id)
 
 
-def order_key(enqueued_at: float, priority: int) -> float:
-    """Smaller goes first. A constant, so that one index serves "priority and waiting time"."""
-    return enqueued_at - priority * AGING_S
+def order_key(enqueued_at: float, priority: int, estimate_s: float) -> float:
+    """Smaller goes first. A constant, so that one index serves priority, waiting time and length.
+
+    A task that is expected to work ten minutes longer lets pass what came up to ten minutes later.
+    """
+    return enqueued_at - priority * AGING_S + estimate_s
 
 
 def task_params(task: Task, now: float) -> dict[str, Any]:
@@ -83,6 +86,8 @@ def task_params(task: Task, now: float) -> dict[str, Any]:
         "cause": None if task.cause is None else task.cause.value,
         "summary": task.summary,
         "cancel_by": task.cancel_by,
+        "delivery": task.delivery,
+        "traceparent": task.traceparent,
         "run_at": task.run_at,
         "ready": int(task.run_at <= now),
         "created_at": task.created_at,
@@ -92,7 +97,7 @@ def task_params(task: Task, now: float) -> dict[str, Any]:
     }
 
 
-def task_from(row: sqlite3.Row) -> Task:
+def task_from(row: Row) -> Task:
     """The task that a row of `task` holds. Members that an older program lacked are defaults."""
     return Task(
         id=row["id"],
@@ -108,13 +113,15 @@ def task_from(row: sqlite3.Row) -> Task:
         cursor=_cursor_from(row),
         facts=_facts_from(row["facts_json"]),
         wait=None if row["wait_json"] is None else _WAIT.validate_json(row["wait_json"]),
-        spend=_spend_from(row["spend_json"]),
+        spend=spend_from(row["spend_json"]),
         budget_usd=row["budget_usd"],
         fence=row["fence"],
         tries=row["tries"],
         cause=None if row["cause"] is None else Cause(row["cause"]),
         summary=row["summary"],
         cancel_by=row["cancel_by"],
+        delivery=row["delivery"],
+        traceparent=row["traceparent"],
         run_at=row["run_at"],
         created_at=row["created_at"],
         started_at=row["started_at"],
@@ -142,7 +149,7 @@ def line_params(line: JournalLine) -> dict[str, Any]:
     }
 
 
-def line_from(row: sqlite3.Row) -> JournalLine:
+def line_from(row: Row) -> JournalLine:
     return JournalLine(
         task_id=row["task_id"],
         n=row["n"],
@@ -153,13 +160,13 @@ def line_from(row: sqlite3.Row) -> JournalLine:
         cause=None if row["cause"] is None else Cause(row["cause"]),
         started_at=row["started_at"],
         seconds=row["seconds"],
-        spend=_spend_from(row["spend_json"]),
+        spend=spend_from(row["spend_json"]),
         by=row["by_whom"],
         evidence=row["evidence"],
     )
 
 
-def effect_from(row: sqlite3.Row) -> Effect:
+def effect_from(row: Row) -> Effect:
     return Effect(
         key=row["key"],
         task_id=row["task_id"],
@@ -174,7 +181,7 @@ def effect_from(row: sqlite3.Row) -> Effect:
     )
 
 
-def _repo_from(row: sqlite3.Row) -> RepoRef | None:
+def _repo_from(row: Row) -> RepoRef | None:
     if row["repo_id"] is None:
         return None
     return RepoRef(
@@ -186,7 +193,7 @@ def _repo_from(row: sqlite3.Row) -> RepoRef | None:
     )
 
 
-def _cursor_from(row: sqlite3.Row) -> Cursor:
+def _cursor_from(row: Row) -> Cursor:
     return Cursor(
         phase=Phase(row["phase"]), round=row["round"], turn=row["turn"], attempt=row["attempt"]
     )
@@ -196,7 +203,8 @@ def _facts_from(text: str) -> Facts:
     return _NO_FACTS if text == _NOTHING else _FACTS.validate_json(text)
 
 
-def _spend_from(text: str) -> Spend:
+def spend_from(text: str) -> Spend:
+    """What a column of spending holds."""
     return _NO_SPEND if text == _NOTHING else _SPEND.validate_json(text)
 
 

@@ -197,7 +197,34 @@ CREATE TABLE kv (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+#: A row knows the delivery that made it or moved it last, so that its log lines can say so.
+_TRAIL = """
+ALTER TABLE task ADD COLUMN delivery TEXT NOT NULL DEFAULT '';
+ALTER TABLE task ADD COLUMN traceparent TEXT NOT NULL DEFAULT '';
+"""
+
+#: Where an effect was made: for what an issue hears in a day, and an installation in an hour.
+_PLACES = """
+ALTER TABLE effect ADD COLUMN installation_id INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE effect ADD COLUMN repo_id INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE effect ADD COLUMN issue INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX effect_made ON effect (intent_at) WHERE installation_id > 0;
+CREATE INDEX effect_said ON effect (repo_id, issue, intent_at) WHERE issue > 0;
+"""
+
+#: How long work takes, by repository and size: short tasks go a little before long ones.
+_DURATIONS = """
+ALTER TABLE task ADD COLUMN estimate_s REAL NOT NULL DEFAULT 0;
+CREATE TABLE duration (
+    lane TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    PRIMARY KEY (lane, size)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _TRAIL, _PLACES, _DURATIONS)
 
 
 def statements(migration: str) -> list[str]:

@@ -9,40 +9,39 @@ never before.
 
 import asyncio
 import itertools
+import os
 import sqlite3
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import aiosqlite
 
 from bot.errors import InputError, StoreError
+from bot.tasks.batches import Batches
 from bot.tasks.schema import MIGRATIONS, statements
+from bot.tasks.store import Row, Tx
 
 STORE_FILE = "chimera.db"  #: the store's name in the data directory
 BUSY_S = 5.0  #: how long another process may hold the lock before we say no
 READERS = 2  #: an open reader holds up WAL checkpoints, so there are few and they are brief
 CACHE_KIB = 32_768  #: taken as needed; holds the claim's indexes of a million queued tasks
-MAX_BATCH = 256  #: callers in one commit; bounds how long the first of them waits
-GATHER = 0.25  #: of a commit's time, after one for many callers: those come back with more
 
 T = TypeVar("T")
 
 
-class Tx:
+class SqliteTx:
     """One open transaction. Statements name their parameters (`:id`) and fetch all at once."""
 
     def __init__(self, raw: sqlite3.Connection) -> None:
         self._raw = raw
 
-    def all(self, sql: str, params: Mapping[str, Any] | None = None) -> list[sqlite3.Row]:
+    def all(self, sql: str, params: Mapping[str, Any] | None = None) -> list[Row]:
         """Every row of a query, or of a `RETURNING` clause."""
-        return self._execute(sql, params or {}).fetchall()
+        return list(self._execute(sql, params or {}).fetchall())
 
-    def one(self, sql: str, params: Mapping[str, Any] | None = None) -> sqlite3.Row | None:
+    def one(self, sql: str, params: Mapping[str, Any] | None = None) -> Row | None:
         """The first row, or None. The rest is fetched too: an unread cursor blocks COMMIT."""
         rows = self.all(sql, params)
         return rows[0] if rows else None
@@ -60,22 +59,6 @@ class Tx:
             raise InputError("a number does not fit into 64 bits") from error
 
 
-@dataclass(slots=True)
-class _Call(Generic[T]):
-    """One caller's part of a batch."""
-
-    work: Callable[[Tx], T]
-    answer: "asyncio.Future[T]"
-
-    def deliver(self, result: T) -> None:
-        if not self.answer.done():  # a caller that was cancelled has stopped listening
-            self.answer.set_result(result)
-
-    def refuse(self, error: BaseException) -> None:
-        if not self.answer.done():
-            self.answer.set_exception(error)
-
-
 class SqliteStore:
     """An open store. Make one with `await SqliteStore.open(path)`."""
 
@@ -83,8 +66,7 @@ class SqliteStore:
         self.path = path
         self._writer, *self._readers = connections
         self._turn = itertools.cycle(self._readers)
-        self._waiting: list[_Call[Any]] = []
-        self._committer: asyncio.Task[None] | None = None
+        self._batches = Batches(self._commit)
         self._closed = False
 
     @classmethod
@@ -110,23 +92,10 @@ class SqliteStore:
         return cls(path, connections)
 
     async def write(self, work: Callable[[Tx], T]) -> T:
-        """Run `work` in a durable transaction of its own and return what it returned.
-
-        Its error undoes what it did and is raised here. `work` runs on another thread, touches
-        nothing but the `Tx`, and may be run a second time when another's work in the same batch
-        fails. Works run in the order in which they were handed in, and each sees what those
-        before it wrote. Cancelling the caller does not stop a batch half-way. Raises StoreError
-        when nothing could be committed.
-        """
         self._check_open()
-        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Call(work, answer))
-        if self._committer is None or self._committer.done():
-            self._committer = asyncio.create_task(self._commit_all())
-        return await answer
+        return await self._batches.add(work)
 
     async def read(self, work: Callable[[Tx], T]) -> T:
-        """Run `work` on a consistent snapshot that includes every acknowledged write."""
         self._check_open()
         try:
             return await next(self._turn).call(_snapshot, work)
@@ -144,8 +113,7 @@ class SqliteStore:
     async def close(self) -> None:
         """Finish what was promised, then close every connection."""
         self._closed = True
-        if self._committer is not None:
-            await self._committer
+        await self._batches.finish()
         for connection in (*self._readers, self._writer):
             await connection.close()
 
@@ -153,33 +121,17 @@ class SqliteStore:
         if self._closed:
             raise StoreError(f"{self.path}: the store is closed")
 
-    async def _commit_all(self) -> None:
-        await asyncio.sleep(0)  # who is about to write in this turn of the loop comes along
-        while self._waiting:
-            batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
-            begun = time.perf_counter()
-            await self._commit(batch)
-            if self._waiting and len(batch) > 1:
-                await asyncio.sleep(GATHER * (time.perf_counter() - begun))
-
-    async def _commit(self, batch: Sequence[_Call[Any]]) -> None:
+    async def _commit(self, works: Sequence[Callable[[Tx], Any]]) -> list[Any]:
         try:
-            results = await self._writer.call(_commit, [call.work for call in batch])
-        except Exception as error:
-            results = [error] * len(batch)
-        for call, result in zip(batch, results, strict=True):
-            self._deliver(call, result)
+            results = await self._writer.call(_commit, works)
+        except sqlite3.Error as error:
+            raise _store_error(self.path, error) from error
+        return [self._told(result) for result in results]
 
-    def _deliver(self, call: _Call[Any], result: Any) -> None:
-        match result:
-            case sqlite3.IntegrityError():  # the caller's own conflict, not the store's trouble
-                call.refuse(result)
-            case sqlite3.Error():
-                call.refuse(_store_error(self.path, result))
-            case BaseException():
-                call.refuse(result)
-            case _:
-                call.deliver(result)
+    def _told(self, result: Any) -> Any:
+        """What a caller hears; a conflict with what is stored is its own, not the store's."""
+        own = isinstance(result, sqlite3.Error) and not isinstance(result, sqlite3.IntegrityError)
+        return _store_error(self.path, result) if own else result
 
 
 class _Connection:
@@ -282,7 +234,7 @@ def _commit(raw: sqlite3.Connection, works: Sequence[Callable[[Tx], Any]]) -> li
 
 
 def _results(raw: sqlite3.Connection, works: Sequence[Callable[[Tx], Any]]) -> list[Any]:
-    tx = Tx(raw)
+    tx = SqliteTx(raw)
     try:
         return [work(tx) for work in works]
     except Exception:
@@ -296,7 +248,7 @@ def _results(raw: sqlite3.Connection, works: Sequence[Callable[[Tx], Any]]) -> l
 def _one(raw: sqlite3.Connection, work: Callable[[Tx], Any]) -> Any:
     raw.execute("SAVEPOINT caller")
     try:
-        result = work(Tx(raw))
+        result = work(SqliteTx(raw))
     except Exception as error:
         if not raw.in_transaction:
             raise
@@ -309,7 +261,7 @@ def _one(raw: sqlite3.Connection, work: Callable[[Tx], Any]) -> Any:
 def _snapshot(raw: sqlite3.Connection, work: Callable[[Tx], T]) -> T:
     raw.execute("BEGIN")
     try:
-        return work(Tx(raw))
+        return work(SqliteTx(raw))
     finally:
         _roll_back(raw)
 
@@ -320,11 +272,32 @@ def _roll_back(raw: sqlite3.Connection) -> None:
             raw.execute("ROLLBACK")
 
 
+def backup(path: Path | str, target: Path | str) -> None:
+    """Copy a store as it is, without bringing it to this version: what is done before an upgrade.
+
+    Also while a server writes to it. Raises StoreError.
+    """
+    try:
+        with closing(_connect(Path(path), read_only=True)) as raw:
+            _copy(raw, Path(target))
+    except (sqlite3.Error, OSError) as error:
+        raise _store_error(Path(target), error) from error
+
+
 def _copy(raw: sqlite3.Connection, target: Path) -> None:
+    """The whole copy under its name, or nothing: one that was cut short looks like none."""
     if target.exists():
         raise OSError("there is a file already, and a backup never overwrites one")
-    with closing(sqlite3.connect(target)) as copy:
-        raw.backup(copy)
+    part = target.with_name(f"{target.name}.part")
+    part.unlink(missing_ok=True)
+    try:
+        with closing(sqlite3.connect(part)) as copy:
+            raw.backup(copy)
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
+        os.link(part, target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _store_error(path: Path, error: Exception) -> StoreError:

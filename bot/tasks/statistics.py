@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bot.domain import Cause, Phase, Status
+from bot.domain import Cause, Outcome, Phase, Spend, Status
 from bot.tasks.base import Group
-from bot.tasks.sqlite import Tx
+from bot.tasks.rows import spend_from
+from bot.tasks.store import Row, Tx
 
 WINDOW = 1000  #: tasks that ended last; older ones say little about the next
 
@@ -24,6 +25,10 @@ ORDER BY finished_at DESC LIMIT :window
 _ENDED = """
 SELECT status, phase, coalesce(cause, '') AS cause, count(*) AS n FROM task
 WHERE finished_at IS NOT NULL GROUP BY status, phase, cause
+"""
+_RECORDED = """
+SELECT rowid AS place, phase, outcome, cause, seconds, spend_json FROM journal
+WHERE rowid > :after ORDER BY rowid LIMIT :limit
 """
 
 
@@ -65,10 +70,29 @@ class History:
         return done / (done + failed) if done + failed else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What a recorded step counts for."""
+
+    place: int  #: grows with every recorded step of any task
+    phase: Phase
+    outcome: Outcome
+    cause: Cause | None
+    seconds: float
+    spend: Spend
+
+
 class Statistics(Group):
     async def history(self) -> History:
         """Durations of the last `WINDOW` ended tasks, and how all of them have ended."""
         return await self._store.read(_history)
+
+    async def recorded_after(self, place: int, limit: int) -> list[Recorded]:
+        """The steps of all tasks that were recorded after this place, in order."""
+        params = {"after": place, "limit": limit}
+        return await self._store.read(
+            lambda tx: [_recorded(row) for row in tx.all(_RECORDED, params)]
+        )
 
 
 def spread(seconds: Iterable[float]) -> Spread | None:
@@ -100,4 +124,15 @@ def _history(tx: Tx) -> History:
         whole=spread(row["seconds"] for row in tx.all(_WHOLE, {"window": WINDOW})),
         ended=dict(ended),
         failures=tuple(failures),
+    )
+
+
+def _recorded(row: Row) -> Recorded:
+    return Recorded(
+        place=row["place"],
+        phase=Phase(row["phase"]),
+        outcome=Outcome(row["outcome"]),
+        cause=Cause(row["cause"]) if row["cause"] else None,
+        seconds=row["seconds"],
+        spend=spend_from(row["spend_json"]),
     )

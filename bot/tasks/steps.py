@@ -1,19 +1,21 @@
 """How a task moves on: a recorded step, a wake, a deadline, a person's command."""
 
-import sqlite3
 from collections.abc import Callable, Iterable
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 
-from bot.domain import Cause, Facts, JournalLine, Status, Task
+from bot.domain import Cause, Facts, JournalLine, RepoRef, Status, Task
 from bot.errors import LeaseLost, WrongState
-from bot.tasks.base import READY, SIGNAL_AGE_S, Group, add_line, cancelled, load, save
+from bot.tasks.base import READY, SIGNAL_AGE_S, Group, Trail, add_line, cancelled, load, save
 from bot.tasks.inbox import close_delivery
 from bot.tasks.rows import task_from
-from bot.tasks.sqlite import Tx
+from bot.tasks.store import Row, Tx
 
-_SIGNAL = "INSERT OR REPLACE INTO signal (key, at) VALUES (:key, :now) RETURNING n"
+_UNSIGNAL = "DELETE FROM signal WHERE key = :key"
+_SIGNAL = "INSERT INTO signal (key, at) VALUES (:key, :now) RETURNING n"
 _WAKE = """
-UPDATE task SET status = 'QUEUED', run_at = :now, ready = 1, signal_n = :n, updated_at = :now
+UPDATE task SET status = 'QUEUED', run_at = :now, ready = 1, signal_n = :n, updated_at = :now,
+    delivery = CASE WHEN :delivery = '' THEN delivery ELSE :delivery END,
+    traceparent = CASE WHEN :delivery = '' THEN traceparent ELSE :traceparent END
 WHERE status = 'WAITING' AND wait_key = :key RETURNING id
 """
 _WAKE_DUE = """
@@ -24,18 +26,35 @@ _NEXT_DUE = """
 SELECT min(at) AS at FROM (
     SELECT min(wait_until) AS at FROM task WHERE status = 'WAITING'
     UNION ALL SELECT min(run_at) FROM task WHERE status = 'QUEUED' AND ready = 0
-    UNION ALL SELECT min(lease_until) FROM task WHERE status = 'RUNNING')
+    UNION ALL SELECT min(lease_until) FROM task WHERE status = 'RUNNING') AS times
 """
 
+_CALLED = """
+UPDATE task SET repo_owner = :owner, repo_name = :name, installation_id = :installation_id,
+    default_branch = :default_branch,
+    picture_due = CASE WHEN finished_at IS NULL THEN :now ELSE picture_due END
+WHERE repo_id = :id AND (repo_owner <> :owner OR repo_name <> :name
+    OR installation_id <> :installation_id OR default_branch <> :default_branch)
+"""
 _PURGE = (
     "DELETE FROM signal WHERE at < :day",
     "DELETE FROM idempotency WHERE at < :day",
     "DELETE FROM inbox WHERE state = 'done' AND done_at < :month",
+    "DELETE FROM transcript WHERE at < :month",
 )
 _MONTH_S = 30 * 86_400.0
 
 #: What a person may change while a step runs; the step's own change of it comes first.
-_SHARED = ("repo", "issue", "title", "target_url", "priority", "budget_usd")
+_SHARED = (
+    "repo",
+    "issue",
+    "title",
+    "target_url",
+    "priority",
+    "budget_usd",
+    "delivery",
+    "traceparent",
+)
 
 
 class Steps(Group):
@@ -69,7 +88,7 @@ class Steps(Group):
             return save(tx, row, task, now, picture_in=picture_in, lease_until=until)
 
         task = await self._store.write(work)
-        self._ring_for(task.status)
+        self._ring_for(task.status, task.id)
         return task
 
     async def change(
@@ -87,7 +106,7 @@ class Steps(Group):
         A step that is running loses its lease when the task leaves RUNNING. Raises NotFound, and
         WrongState when the task is in none of the expected states.
         """
-        now = self._now()
+        now, trail = self._now(), Trail.here()
         allowed = None if expect is None else frozenset(expect)
 
         def work(tx: Tx) -> Task:
@@ -98,10 +117,11 @@ class Steps(Group):
             close_delivery(tx, inbox_id, f"task {task_id}", now)
             if line is not None:
                 add_line(tx, replace(line, task_id=task_id))
-            return self._changed(tx, row, fn(task), now=now, picture_in=picture_in)
+            changed = trail.on(fn(task))
+            return self._changed(tx, row, changed, now=now, picture_in=picture_in)
 
         task = await self._store.write(work)
-        self._ring_for(task.status)
+        self._ring_for(task.status, task.id)
         return task
 
     async def cancel(self, task_id: str, by: str, *, inbox_id: int | None = None) -> Task:
@@ -110,7 +130,7 @@ class Steps(Group):
         The caller then tells the pool, and the running step ends it with its next record or when
         it is let go of. Raises NotFound, and WrongState when it has ended already.
         """
-        now = self._now()
+        now, trail = self._now(), Trail.here()
 
         def work(tx: Tx) -> Task:
             row = load(tx, task_id)
@@ -119,12 +139,12 @@ class Steps(Group):
                 raise WrongState(f"{task_id} has ended ({task.status}) and cannot be cancelled")
             close_delivery(tx, inbox_id, f"task {task_id} cancelled", now)
             if task.status is not Status.RUNNING:
-                return cancelled(tx, row, by, now)
-            asked = replace(task, cancel_by=task.cancel_by or by)
+                return cancelled(tx, row, by, now, trail)
+            asked = trail.on(replace(task, cancel_by=task.cancel_by or by))
             return self._changed(tx, row, asked, now=now, picture_in=0.0)
 
         task = await self._store.write(work)
-        self._ring_for(task.status)
+        self._ring_for(task.status, task.id)
         return task
 
     async def wake(self, key: str, *, inbox_id: int | None = None) -> list[str]:
@@ -134,11 +154,13 @@ class Steps(Group):
         was still running, sees it. A task never sees the same signal twice.
         """
         now = self._now()
+        params = {"key": key, "now": now, **asdict(Trail.here())}
 
         def work(tx: Tx) -> list[str]:
+            tx.run(_UNSIGNAL, {"key": key})  # a signal that comes again gets a new number
             signal = tx.one(_SIGNAL, {"key": key, "now": now})
             assert signal is not None
-            rows = tx.all(_WAKE, {"key": key, "now": now, "n": signal["n"]})
+            rows = tx.all(_WAKE, {**params, "n": signal["n"]})
             close_delivery(tx, inbox_id, f"woke {len(rows)} tasks", now)
             return [row["id"] for row in rows]
 
@@ -147,7 +169,7 @@ class Steps(Group):
         self._ring_early()
         woken = await self._store.write(work)
         if woken:
-            self._ring_for(Status.QUEUED)
+            self._ring_for(Status.QUEUED, *woken)
         return woken
 
     async def wake_due(self) -> list[str]:
@@ -160,8 +182,24 @@ class Steps(Group):
 
         woken = await self._store.write(work)
         if woken:
-            self._ring_for(Status.QUEUED)
+            self._ring_for(Status.QUEUED, *woken)
         return woken
+
+    async def repository_is(self, repo: RepoRef) -> bool:
+        """Have every task of a repository know its present name; whether one knew another."""
+        now = self._now()
+        params = {
+            "id": repo.id,
+            "owner": repo.owner,
+            "name": repo.name,
+            "installation_id": repo.installation_id,
+            "default_branch": repo.default_branch,
+            "now": now,
+        }
+        changed = await self._store.write(lambda tx: tx.run(_CALLED, params))
+        if changed:
+            self.bells.pictures.set()
+        return changed > 0
 
     async def next_due(self) -> float | None:
         """The next instant at which a deadline, a delayed try or a lease runs out."""
@@ -173,14 +211,12 @@ class Steps(Group):
         return await self._store.read(work)
 
     async def purge(self) -> None:
-        """Forget what nothing can ask for any more: old signals, keys and done deliveries."""
+        """Forget what is old: signals, keys, done deliveries, what agents were heard to say."""
         now = self._now()
         params = {"day": now - SIGNAL_AGE_S, "month": now - _MONTH_S}
         await self._store.write(lambda tx: [tx.run(sql, params) for sql in _PURGE])
 
-    def _changed(
-        self, tx: Tx, row: sqlite3.Row, new: Task, *, now: float, picture_in: float
-    ) -> Task:
+    def _changed(self, tx: Tx, row: Row, new: Task, *, now: float, picture_in: float) -> Task:
         old = task_from(row)
         leaves = old.status is Status.RUNNING and new.status is not Status.RUNNING
         new = replace(new, id=old.id, fence=old.fence + leaves)

@@ -1,18 +1,19 @@
 """How a wish becomes a task, exactly once."""
 
-import sqlite3
 from dataclasses import replace
 from typing import Any
 
 from bot.domain import Status, Task
 from bot.errors import InputError
-from bot.tasks.base import Group, load
+from bot.tasks.base import Group, Trail, load
+from bot.tasks.estimates import estimated_s
 from bot.tasks.ids import new_id
 from bot.tasks.inbox import close_delivery
 from bot.tasks.rows import TASK_COLUMNS, order_key, task_from, task_params
-from bot.tasks.sqlite import Tx
+from bot.tasks.store import Row, Tx
 
-_COLUMNS = (*TASK_COLUMNS, "label_event_id", "order_key", "enqueued_at", "picture_due")
+_OWN = ("label_event_id", "estimate_s", "order_key", "enqueued_at", "picture_due")
+_COLUMNS = (*TASK_COLUMNS, *_OWN)
 
 _INSERT = f"""
 INSERT INTO task ({", ".join(_COLUMNS)}) VALUES ({", ".join(f":{name}" for name in _COLUMNS)})
@@ -22,6 +23,7 @@ SELECT * FROM task WHERE repo_id = :repo_id AND issue = :issue ORDER BY seq DESC
 """
 _SAME_ID = "SELECT * FROM task WHERE id = :id"
 _REMEMBERED = "SELECT request_hash, task_id FROM idempotency WHERE key = :key"
+_LABELLED = "UPDATE task SET label_event_id = :event WHERE id = :id"
 _REMEMBER = """
 INSERT INTO idempotency (key, request_hash, task_id, at)
 VALUES (:key, :request_hash, :task_id, :now)
@@ -44,7 +46,7 @@ class Submissions(Group):
         event than it knew. An empty `new.id` is given here. With an idempotency key the same
         request gets the same task; raises InputError for another request under the same key.
         """
-        now = self._now()
+        now, new = self._now(), Trail.here().on(new)
 
         def work(tx: Tx) -> tuple[Task, bool]:
             known = _by_key(tx, idempotency_key, request_hash) or _existing(tx, new, label_event_id)
@@ -58,11 +60,16 @@ class Submissions(Group):
             self._ring_early()
         task, created = await self._store.write(work)
         if created:
-            self._ring_for(task.status)
+            self._ring_for(task.status, task.id)
         return task, created
 
+    async def labelled_again(self, task_id: str, label_event_id: str) -> None:
+        """A task knows a newer label event: the same event, told later, starts no other task."""
+        params = {"id": task_id, "event": label_event_id}
+        await self._store.write(lambda tx: tx.run(_LABELLED, params))
 
-def _by_key(tx: Tx, key: str, request_hash: str) -> sqlite3.Row | None:
+
+def _by_key(tx: Tx, key: str, request_hash: str) -> Row | None:
     row = tx.one(_REMEMBERED, {"key": key}) if key else None
     if row is None:
         return None
@@ -79,7 +86,7 @@ def _remember(tx: Tx, key: str, request_hash: str, task_id: str, now: float) -> 
         )
 
 
-def _existing(tx: Tx, new: Task, label_event_id: str) -> sqlite3.Row | None:
+def _existing(tx: Tx, new: Task, label_event_id: str) -> Row | None:
     if new.id and (same := tx.one(_SAME_ID, {"id": new.id})):
         return same
     if new.repo is None or not new.issue:
@@ -105,10 +112,12 @@ def _insert(tx: Tx, new: Task, label_event_id: str, now: float) -> Task:
         updated_at=now,
         run_at=max(new.run_at, now),
     )
+    estimate_s = estimated_s(tx, task)
     params: dict[str, Any] = task_params(task, now) | {
         "label_event_id": label_event_id,
         "enqueued_at": now,
-        "order_key": order_key(now, task.priority),
+        "estimate_s": estimate_s,
+        "order_key": order_key(now, task.priority, estimate_s),
         "picture_due": now,
     }
     tx.run(_INSERT, params)

@@ -3,13 +3,12 @@
 import hashlib
 import json
 import secrets
-import sqlite3
 from dataclasses import dataclass
 
 from bot.errors import NotFound
 from bot.tasks.base import Clock
 from bot.tasks.ids import new_id
-from bot.tasks.sqlite import SqliteStore
+from bot.tasks.store import Row, Store
 
 TOKEN_PREFIX = "chim_"  #: so that people and scanners recognise one
 
@@ -41,7 +40,7 @@ class ApiToken:
 class Tokens:
     """The tokens of the API. A token has 256 random bits, so a plain SHA-256 protects it."""
 
-    def __init__(self, store: SqliteStore, now: Clock) -> None:
+    def __init__(self, store: Store, now: Clock) -> None:
         self._store = store
         self._now = now
 
@@ -89,7 +88,7 @@ def _digest(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
-def _token(row: sqlite3.Row) -> ApiToken:
+def _token(row: Row) -> ApiToken:
     return ApiToken(
         id=row["id"],
         name=row["name"],

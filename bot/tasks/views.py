@@ -7,7 +7,7 @@ from bot.domain import JournalLine, Phase, RepoRef, Status, Task
 from bot.errors import InputError
 from bot.tasks.base import Group, load
 from bot.tasks.rows import lane_of, line_from, task_from
-from bot.tasks.sqlite import Tx
+from bot.tasks.store import Tx
 
 MAX_PAGE = 500  #: rows; a page is one answer of the API
 
@@ -26,6 +26,14 @@ _OF_REPO_LIVE = """
 SELECT * FROM task WHERE repo_id = :repo_id AND status IN ('QUEUED', 'RUNNING', 'WAITING')
 ORDER BY seq
 """
+_OF_INSTALLATION_LIVE = """
+SELECT * FROM task WHERE installation_id = :id AND status IN ('QUEUED', 'RUNNING', 'WAITING')
+ORDER BY seq
+"""
+_LIVE_PLACES = """
+SELECT DISTINCT repo_id FROM task
+WHERE status IN ('QUEUED', 'RUNNING', 'WAITING') AND repo_id IS NOT NULL
+"""
 _STARTED = """
 SELECT created_at FROM task WHERE repo_id = :repo_id AND created_at > :since
     AND (:requester = '' OR requester = :requester) ORDER BY created_at
@@ -43,10 +51,29 @@ SELECT count(*) AS n FROM task WHERE status = 'QUEUED' AND ready = 1
     AND (order_key, seq) < (:order_key, :seq)
 """
 
+#: Hops from one repository to the next by the index, however many tasks each has.
+_REPOSITORIES = """
+WITH RECURSIVE known (id) AS (
+    SELECT min(repo_id) FROM task WHERE repo_id IS NOT NULL
+    UNION ALL
+    SELECT (SELECT min(repo_id) FROM task WHERE repo_id > known.id) FROM known
+    WHERE known.id IS NOT NULL
+)
+SELECT * FROM task WHERE seq IN (
+    SELECT (SELECT max(seq) FROM task WHERE repo_id = known.id) FROM known
+    WHERE known.id IS NOT NULL)
+"""
+_NEXT_UP = """
+SELECT * FROM task WHERE status = 'QUEUED' AND ready = 1 ORDER BY order_key, seq LIMIT :limit
+"""
+_LATER = """
+SELECT * FROM task WHERE status = 'QUEUED' AND ready = 0 ORDER BY run_at LIMIT :limit
+"""
 _LANE_BUSY = "SELECT count(*) AS n FROM task WHERE status = 'RUNNING' AND lane = :lane"
 _LANE = "SELECT * FROM lane WHERE lane = :lane"
 _FRONT = """
-UPDATE task SET picture_due = min(coalesce(picture_due, :now), :now) WHERE seq IN (
+UPDATE task SET picture_due = CASE WHEN picture_due <= :now THEN picture_due ELSE :now END
+WHERE seq IN (
     SELECT seq FROM task WHERE status = 'QUEUED' AND ready = 1 ORDER BY order_key, seq LIMIT :n)
 """
 NEIGHBOURS = 20  #: queued tasks whose place is shown anew when one moves
@@ -102,6 +129,19 @@ class Views(Group):
             lambda tx: [task_from(row) for row in tx.all(_OF_REPO_LIVE, params)]
         )
 
+    async def live_repositories(self) -> set[int]:
+        """The numbers of the repositories in which a task has not ended."""
+        return await self._store.read(
+            lambda tx: {int(row["repo_id"]) for row in tx.all(_LIVE_PLACES)}
+        )
+
+    async def live_of_installation(self, installation_id: int) -> list[Task]:
+        """Every task that has not ended and works where the App is installed so."""
+        params = {"id": installation_id}
+        return await self._store.read(
+            lambda tx: [task_from(row) for row in tx.all(_OF_INSTALLATION_LIVE, params)]
+        )
+
     async def page(
         self,
         *,
@@ -109,16 +149,19 @@ class Views(Group):
         repo_id: int | None = None,
         repo: str = "",
         phase: Phase | None = None,
+        among: frozenset[int] | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
         """Tasks by status, repository (number, or owner/name) and phase, newest first.
 
+        `among` are the numbers of the repositories that may be seen; None: all.
+
         Raises InputError for a cursor that no page has given.
         """
         wanted = [s.value for s in status]
         params: dict[str, str | int] = {f"status{i}": value for i, value in enumerate(wanted)}
-        where = ["1"]
+        where = ["1 = 1"]
         if wanted:
             where.append(f"status IN ({', '.join(f':status{i}' for i in range(len(wanted)))})")
         if repo_id is not None:
@@ -127,6 +170,8 @@ class Views(Group):
         if repo:
             where.append("lower(repo_owner || '/' || repo_name) = :repo")
             params["repo"] = repo.lower()
+        if among is not None:
+            where.append(_among(among))
         if phase is not None:
             where.append("phase = :phase")
             params["phase"] = phase.value
@@ -136,6 +181,25 @@ class Views(Group):
         params["limit"] = min(limit, MAX_PAGE) + 1
         sql = f"SELECT * FROM task WHERE {' AND '.join(where)} ORDER BY seq DESC LIMIT :limit"  # noqa: S608
         return await self._store.read(lambda tx: _page(tx, sql, params))
+
+    async def front(self, limit: int) -> list[Task]:
+        """The queue as it would be claimed, the next first; then what is delayed, by its time."""
+
+        def work(tx: Tx) -> list[Task]:
+            ready = tx.all(_NEXT_UP, {"limit": limit})
+            later = tx.all(_LATER, {"limit": limit - len(ready)}) if len(ready) < limit else []
+            return [task_from(row) for row in (*ready, *later)]
+
+        return await self._store.read(work)
+
+    async def repositories(self) -> list[RepoRef]:
+        """Every repository that has ever had a task, as its newest one names it."""
+
+        def work(tx: Tx) -> list[RepoRef]:
+            refs = [task_from(row).repo for row in tx.all(_REPOSITORIES)]
+            return [ref for ref in refs if ref is not None]
+
+        return await self._store.read(work)
 
     async def journal(self, task_id: str) -> list[JournalLine]:
         """Every recorded step of a task, in order."""
@@ -235,6 +299,11 @@ def _page(tx: Tx, sql: str, params: dict[str, str | int]) -> Page:
     rows = rows[:-1] if more else rows
     cursor = str(rows[-1]["seq"]) if more and rows else None
     return Page(tasks=tuple(task_from(row) for row in rows), cursor=cursor)
+
+
+def _among(repos: frozenset[int]) -> str:
+    """A condition on numbers that came from GitHub; of no repository nothing is seen."""
+    return f"repo_id IN ({', '.join(str(int(each)) for each in sorted(repos)) or 'NULL'})"
 
 
 def _position(cursor: str) -> int:

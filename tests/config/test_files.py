@@ -109,4 +109,4 @@ def test_a_manifest_asks_for_the_permission_of_each_event(path: Path) -> None:
 
 def test_there_is_a_manifest_for_each_need() -> None:
     names = {path.stem.removeprefix("app-manifest") for path in MANIFESTS}
-    assert names == {"", "-least", "-merge-queue"}
+    assert names == {"", "-least"}

@@ -61,6 +61,24 @@ def test_a_profile_is_a_number_of_slots(profile: Profile) -> None:
     assert [PROFILES[p] for p in Profile] == [3, 5, 10, 20]
 
 
+@pytest.mark.parametrize(
+    ("said", "slots"),
+    [
+        ({}, (3, 5, 10)),
+        ({"CHIMERA_MAX_CONCURRENT": "7"}, (7, 7, 7)),
+        ({"CHIMERA_MAX_CONCURRENT": "12", "CHIMERA_MIN_CONCURRENT": "4"}, (4, 12, 12)),
+        ({"CHIMERA_MAX_CONCURRENT": "2", "CHIMERA_MIN_CONCURRENT": "4"}, (2, 2, 2)),
+        ({"CHIMERA_PROFILE": "conservative"}, (2, 3, 3)),
+        ({"CHIMERA_PROFILE": "enterprise"}, (10, 20, 20)),
+        ({"CHIMERA_PROFILE": "enterprise", "CHIMERA_MAX_CONCURRENT": "40"}, (40, 40, 40)),
+    ],
+)
+def test_the_slots_stay_what_was_said_and_follow_the_queue_where_nothing_was(
+    said: dict[str, str], slots: tuple[int, int, int]
+) -> None:
+    assert load_settings(said).slots == slots
+
+
 def test_every_alias_of_probot_is_heard() -> None:
     values = {
         "app_id": "12",

@@ -13,6 +13,7 @@ from bot.tasks.claims import CLAIM_FRONT, CLAIM_LANES
 from bot.tasks.lasting import Lasting
 from bot.tasks.queue import TaskQueue
 from bot.tasks.sqlite import SqliteStore
+from bot.tasks.store import Store
 
 from .making import Clock, claimed, finish, line, repo, wish
 
@@ -56,7 +57,7 @@ async def test_a_thousand_tasks_of_one_repository_do_not_hold_up_another(
 
 
 async def test_local_tasks_share_no_limit_and_limits_can_be_set(
-    queue: TaskQueue, store: SqliteStore, clock: Clock
+    queue: TaskQueue, store: Store, clock: Clock
 ) -> None:
     lasting = Lasting(store, clock)
     for n in range(4):
@@ -68,7 +69,7 @@ async def test_local_tasks_share_no_limit_and_limits_can_be_set(
 
 
 async def test_a_held_repository_starts_nothing(
-    queue: TaskQueue, store: SqliteStore, clock: Clock
+    queue: TaskQueue, store: Store, clock: Clock
 ) -> None:
     lasting = Lasting(store, clock)
     await queue.submit(wish(1))
@@ -81,8 +82,8 @@ async def test_a_held_repository_starts_nothing(
 
 
 @pytest.mark.parametrize("sql", [CLAIM_FRONT, CLAIM_LANES])
-async def test_a_claim_reads_indexes_and_never_a_table(store: SqliteStore, sql: str) -> None:
-    rows = await store.read(lambda tx: tx.all(f"EXPLAIN QUERY PLAN {sql}", {"lane_limit": 2}))
+async def test_a_claim_reads_indexes_and_never_a_table(sqlite: SqliteStore, sql: str) -> None:
+    rows = await sqlite.read(lambda tx: tx.all(f"EXPLAIN QUERY PLAN {sql}", {"lane_limit": 2}))
     plan = [row["detail"] for row in rows]
     touching = [step for step in plan if " t" in step or "task" in step or "busy" in step]
     assert any("task_front" in step or "task_lane" in step for step in touching)

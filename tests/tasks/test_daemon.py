@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bot.domain import Status, Task
-from bot.tasks.daemon import ChimeraDaemon, Sweep
+from bot.tasks.daemon import ChimeraDaemon, Deadlines, Sweep
 from bot.tasks.inbox import InboxRow, InboxState
 from bot.tasks.pool import ExecutorPool
+from bot.tasks.pulse import SILENT_S, Pulse
 from bot.tasks.queue import TaskQueue
 from bot.tasks.sqlite import SqliteStore
 
@@ -193,3 +194,95 @@ async def test_stopping_releases_what_runs(tmp_path: Path) -> None:
         daemon.stop()
         await running
         assert (await home.queue.counts())[Status.QUEUED] == 1
+
+
+async def test_the_last_sweep_finds_everything_stopped_and_its_trouble_keeps_nobody(
+    tmp_path: Path,
+) -> None:
+    async with house(tmp_path) as home:
+        found: list[tuple[int, int]] = []
+        started = asyncio.Event()
+
+        async def endless(task: Task) -> Task:
+            started.set()
+            await asyncio.Event().wait()
+            return replace(task)
+
+        async def look() -> None:
+            found.append((pool.active, (await home.queue.counts())[Status.RUNNING]))
+            raise RuntimeError("trouble")
+
+        pool = ExecutorPool(home.queue, endless)
+        daemon = ChimeraDaemon(
+            home.queue, pool, now=time.time, intake=home.intake, paint=home.paint, grace_s=0.05,
+            sweeps=[Sweep(name="tidy", every_s=3600, first_s=3600, last=True, run=look)],
+        )  # fmt: skip
+        running = asyncio.create_task(daemon.run())
+        await home.queue.submit(wish(1))
+        await started.wait()
+        daemon.stop()
+        await running
+        assert found == [(0, 0)]
+
+
+async def test_a_delivery_a_picture_and_a_sweep_that_hang_are_given_up_and_hold_up_nothing(
+    tmp_path: Path,
+) -> None:
+    async with house(tmp_path) as home:
+        hung: list[str] = []
+
+        async def hang_once(what: str) -> None:
+            if what not in hung:
+                hung.append(what)
+                await asyncio.Event().wait()
+
+        async def intake(row: InboxRow) -> None:
+            if row.delivery_id == "first":
+                await hang_once("delivery")
+            await home.intake(row)
+
+        async def paint(task: Task) -> float | None:
+            await hang_once("picture")
+            return await home.paint(task)
+
+        async def sweep() -> None:
+            await hang_once("sweep")
+            home.swept += 1
+
+        daemon = ChimeraDaemon(
+            home.queue,
+            ExecutorPool(home.queue, home.advance),
+            now=time.time,
+            intake=intake,
+            paint=paint,
+            sweeps=[Sweep(name="sweep", every_s=0.01, run=sweep)],
+            deadlines=Deadlines(delivery_s=0.05, picture_s=0.05, sweep_s=0.05),
+        )
+        running = asyncio.create_task(daemon.run())
+        await home.queue.accept("first", "issues", "labeled", "{}")
+        await home.queue.accept("second", "issues", "labeled", "{}")
+        await until_ended(home.queue, 1)
+        await until(lambda: home.swept > 0 and "picture" in hung)
+        daemon.stop()
+        await running
+        _, first = await home.queue.deliveries()
+    assert (home.read, set(hung)) == (["second"], {"delivery", "picture", "sweep"})
+    assert (first.state, first.error) == (InboxState.NEW, "TimeoutError: ")
+
+
+async def test_a_loop_that_hangs_becomes_silent_and_is_named() -> None:
+    at = 100.0
+    pulse = Pulse(lambda: at)
+    for loop in ("inbox", "painter"):
+        pulse.beat(loop)
+    at += SILENT_S - 1
+    pulse.beat("inbox")
+    assert pulse.silent() == {}
+    at += 2
+    assert pulse.silent() == {"painter": SILENT_S + 1}
+
+
+async def test_every_loop_beats(tmp_path: Path) -> None:
+    async with house(tmp_path) as home, home.open() as daemon:
+        loops = {"heartbeat", "inbox", "waker", "painter"}
+        await until(lambda: set(daemon.pulse.silent(-1.0)) == loops)

@@ -1,10 +1,11 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from bot.domain import Effect, EffectKind, EffectState, Task
-from bot.errors import LeaseLost, NotFound, WrongState
-from bot.tasks.ledger import Ledger
+from bot.errors import LeaseLost, NotFound, RateLimited, WrongState
+from bot.tasks.ledger import DAY_S, MOST_WORDS, Ledger, Place
 from bot.tasks.queue import TaskQueue
 
 from .making import Clock, claimed, wish
@@ -82,3 +83,56 @@ async def test_a_refusal_is_kept_with_its_reason(ledger: Ledger, task: Task) -> 
     await ledger.sent("pull:1", None)
     failed = await ledger.fail("pull:1", "422 no commits")
     assert (failed.state, failed.error) == (EffectState.FAILED, "422 no commits")
+
+
+# ── how much may be said, and what was made ──────────────────────────────────────────────────
+
+HERE = Place(installation_id=5, repo_id=7, issue=12)
+
+
+async def say(
+    ledger: Ledger, n: int, *, place: Place = HERE, kind: EffectKind | None = None
+) -> str:
+    """One more comment of ours, sent; its key."""
+    key = f"a-task/{place.issue}/{n}"
+    kind = kind or EffectKind.THREAD_REPLY
+    await ledger.intend(key, "a-task", kind, None, "hash", place=place)
+    await ledger.sent(key, None)
+    return key
+
+
+async def test_an_issue_hears_of_us_twenty_times_a_day_and_no_more(
+    ledger: Ledger, clock: Clock
+) -> None:
+    began = clock.at
+    for n in range(MOST_WORDS):
+        await say(ledger, n)
+        clock.goes_on(60)
+    with pytest.raises(RateLimited, match="our own limit") as caught:
+        await say(ledger, MOST_WORDS)
+    assert caught.value.retry_at == began + DAY_S
+    await say(ledger, 99, kind=EffectKind.LABEL_ADD)  # no notification
+    await say(ledger, 99, place=replace(HERE, issue=13))
+    clock.at = began + DAY_S + 1
+    await ledger.sent(f"a-task/12/{MOST_WORDS}", None)
+
+
+async def test_a_comment_that_is_sent_again_counts_once(ledger: Ledger) -> None:
+    key = await say(ledger, 0)
+    for _ in range(MOST_WORDS):
+        await ledger.forget(key)
+        await ledger.sent(key, None)
+    await say(ledger, 1)
+
+
+async def test_what_was_created_is_known_by_installation_and_time(
+    ledger: Ledger, clock: Clock
+) -> None:
+    first = clock.at
+    await say(ledger, 1)
+    clock.goes_on(10)
+    await say(ledger, 2, kind=EffectKind.LABEL_REMOVE)
+    await say(ledger, 3, place=replace(HERE, installation_id=6))
+    await ledger.intend("a-task/never-sent", "a-task", EffectKind.PULL, None, "hash", place=HERE)
+    assert await ledger.made_since(0.0) == {5: [first], 6: [clock.at]}
+    assert await ledger.made_since(first) == {6: [clock.at]}

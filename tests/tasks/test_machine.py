@@ -14,7 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from bot.domain import Status, Task
 from bot.errors import ChimeraError, LeaseLost
 from bot.tasks.queue import TaskQueue
-from bot.tasks.sqlite import SqliteStore, Tx
+from bot.tasks.sqlite import SqliteStore
+from bot.tasks.store import Tx
 
 from .making import Clock, line, parked, wish
 

@@ -84,12 +84,12 @@ async def test_a_repository_limit_leaves_slots_to_others(queue: TaskQueue) -> No
     assert most == {1: 2, 2: 2}
 
 
-async def test_an_idle_pool_does_not_ask_the_store(store: SqliteStore, clock: Clock) -> None:
+async def test_an_idle_pool_does_not_ask_the_store(sqlite: SqliteStore, clock: Clock) -> None:
     async def advance(task: Task) -> Task:
         return await finish(counting, task)
 
     async def writes() -> int:
-        rows = await store.write(lambda tx: tx.all("SELECT total_changes() AS n"))
+        rows = await sqlite.write(lambda tx: tx.all("SELECT total_changes() AS n"))
         return int(rows[0]["n"])
 
     looked = 0
@@ -100,7 +100,7 @@ async def test_an_idle_pool_does_not_ask_the_store(store: SqliteStore, clock: Cl
             looked += 1
             return await super().claim_some(owner, at_most)
 
-    counting = Counting(store, clock)
+    counting = Counting(sqlite, clock)
     async with running(counting, advance) as pool:
         await until(lambda: looked == 1)
         before = await writes()

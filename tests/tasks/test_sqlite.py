@@ -12,12 +12,19 @@ from bot.errors import InputError, StoreError
 from bot.tasks import sqlite
 from bot.tasks.queue import TaskQueue
 from bot.tasks.schema import MIGRATIONS
-from bot.tasks.sqlite import SqliteStore, Tx, check
+from bot.tasks.sqlite import SqliteStore, backup, check
+from bot.tasks.store import Tx
 
 from .making import Clock, wish
 
 PUT = "INSERT INTO kv (key, value, at) VALUES (:key, :value, 0)"
 ALL = "SELECT key FROM kv ORDER BY key"
+
+
+@pytest.fixture
+def store(sqlite: SqliteStore) -> SqliteStore:
+    """What only this driver promises is tried on it alone."""
+    return sqlite
 
 
 async def put(store: SqliteStore, key: str) -> None:
@@ -69,7 +76,7 @@ async def test_a_write_is_on_disk_when_it_is_acknowledged(store: SqliteStore) ->
     with closing(sqlite3.connect(store.path)) as other:
         assert other.execute("SELECT key FROM kv").fetchall() == [("a",)]
     rows = await store.write(lambda tx: tx.all("PRAGMA synchronous"))
-    assert rows[0][0] == 2, "2 is FULL"
+    assert rows[0]["synchronous"] == 2, "2 is FULL"
 
 
 async def test_cancelling_a_caller_leaves_nothing_half_done(store: SqliteStore) -> None:
@@ -100,7 +107,7 @@ async def test_a_locked_store_is_not_acknowledged_and_recovers(store: SqliteStor
 
 async def test_a_full_disk_is_not_acknowledged_and_recovers(store: SqliteStore) -> None:
     rows = await store.write(lambda tx: tx.all("PRAGMA page_count"))
-    await store.write(lambda tx: tx.all(f"PRAGMA max_page_count = {rows[0][0]}"))
+    await store.write(lambda tx: tx.all(f"PRAGMA max_page_count = {rows[0]['page_count']}"))
     big = {"key": "big", "value": "x" * 100_000}
     with pytest.raises(StoreError, match="Free space"):
         await store.write(lambda tx: tx.run(PUT, big))
@@ -174,6 +181,24 @@ async def test_a_backup_is_taken_while_the_store_is_written(
     await copy.close()
     with pytest.raises(StoreError, match="never overwrites"):
         await store.backup(target)
+
+
+def test_a_backup_leaves_an_older_store_at_its_version(tmp_path: Path) -> None:
+    path, target = tmp_path / "chimera.db", tmp_path / "backup.db"
+    with closing(sqlite3.connect(path)) as old:
+        old.execute("CREATE TABLE kept (x)")
+        old.execute("PRAGMA user_version = 1")
+    backup(path, target)
+    with closing(sqlite3.connect(target)) as copy:
+        assert copy.execute("PRAGMA user_version").fetchone() == (1,)
+        assert copy.execute("SELECT name FROM sqlite_master").fetchall() == [("kept",)]
+
+
+def test_a_backup_that_is_cut_short_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "chimera.db").write_bytes(b"not a database at all" * 100)
+    with pytest.raises(StoreError):
+        backup(tmp_path / "chimera.db", tmp_path / "backup.db")
+    assert [path.name for path in tmp_path.iterdir() if "backup" in path.name] == []
 
 
 async def test_text_and_numbers_that_sqlite_cannot_hold(store: SqliteStore) -> None:

@@ -1,0 +1,80 @@
+"""Who goes first: priority, waiting time and length, and that nobody waits for ever."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain import Task
+from bot.tasks.estimates import LONGEST_S, SIZES
+from bot.tasks.queue import TaskQueue
+from bot.tasks.rows import AGING_S, order_key
+
+from .making import Clock, claimed, finish, line, repo, wish
+
+HOUR_S = 3600.0
+
+
+async def worked(queue: TaskQueue, task: Task, seconds: float) -> None:
+    """Take a task through to its end, in so many seconds of work."""
+    await queue.submit(task)
+    running = await claimed(queue)
+    step = await queue.record(running, line(running, seconds=seconds), running, keep=True)
+    await finish(queue, step)
+
+
+async def test_a_short_task_goes_before_a_long_one_that_came_a_little_earlier(
+    queue: TaskQueue, clock: Clock
+) -> None:
+    long_text = "x" * (SIZES[0] + 1)
+    await worked(queue, replace(wish(1), feature=long_text), 1200.0)
+    await worked(queue, wish(2), 60.0)
+    long, _ = await queue.submit(replace(wish(3), feature=long_text))
+    clock.goes_on(300)
+    short, _ = await queue.submit(wish(4))
+    assert [(await claimed(queue)).id for _ in range(2)] == [short.id, long.id]
+
+
+async def test_a_long_task_lets_nobody_pass_who_came_much_later(
+    queue: TaskQueue, clock: Clock
+) -> None:
+    long_text = "x" * (SIZES[0] + 1)
+    await worked(queue, replace(wish(1), feature=long_text), 1200.0)
+    await worked(queue, wish(2), 60.0)
+    long, _ = await queue.submit(replace(wish(3), feature=long_text))
+    clock.goes_on(1300)
+    await queue.submit(wish(4))
+    assert (await claimed(queue)).id == long.id
+
+
+async def test_without_a_history_the_order_is_that_of_coming(
+    queue: TaskQueue, clock: Clock
+) -> None:
+    first, _ = await queue.submit(replace(wish(1), feature="x" * 9_000))
+    clock.goes_on(1)
+    await queue.submit(wish(2))
+    assert (await claimed(queue)).id == first.id
+
+
+async def test_one_repository_s_history_says_nothing_of_another(
+    queue: TaskQueue, clock: Clock
+) -> None:
+    await worked(queue, wish(1, of=1), 3000.0)
+    fresh, _ = await queue.submit(wish(1, of=2))
+    clock.goes_on(1)
+    await queue.submit(wish(2, of=1))
+    assert (await claimed(queue)).repo == fresh.repo == repo(2)
+
+
+@given(
+    priority=st.integers(1, 10),
+    estimate_s=st.floats(0, LONGEST_S),
+    came_later_s=st.floats(0, 30 * 24 * HOUR_S),
+)
+def test_whoever_waits_long_enough_goes_first(
+    priority: int, estimate_s: float, came_later_s: float
+) -> None:
+    least = order_key(0.0, 1, LONGEST_S)
+    other = order_key(came_later_s, priority, estimate_s)
+    if came_later_s > 10 * AGING_S + LONGEST_S:
+        assert least < other, "the least of all goes before whatever comes half a day later"
