@@ -10,7 +10,7 @@ from typing import Any
 
 from acp.exceptions import RequestError
 
-from bot.agents.agent import AgentEvent, Brief, Emit, EventKind
+from bot.agents.agent import AgentEvent, Brief, Emit, EventKind, Usage
 from bot.agents.tools import FileToolError, file_tool
 
 MAX_WORDS = 1_000_000  #: characters of one turn that are kept, the last ones
@@ -78,13 +78,24 @@ class Client:
         self._tell_words()
         return self._words
 
-    def tell(self, kind: EventKind, text: str = "", tool: str = "", **data: object) -> None:
+    def tell(
+        self,
+        kind: EventKind,
+        text: str = "",
+        tool: str = "",
+        used: Usage | None = None,
+        **data: object,
+    ) -> None:
         """One line of the transcript."""
-        self._emit(
-            AgentEvent(
-                at_ms=self.duration_ms, kind=kind, text=text[:_EVENT_TEXT], tool=tool, data=data
-            )
+        event = AgentEvent(
+            at_ms=self.duration_ms,
+            kind=kind,
+            text=text[:_EVENT_TEXT],
+            tool=tool,
+            data=data,
+            used=used,
         )
+        self._emit(event)
 
     def _update(self, update: Params) -> None:
         match update.get("sessionUpdate"):
@@ -100,7 +111,7 @@ class Client:
                     ended = str(update["status"])
                     self.tell(EventKind.TOOL_RESULT, _result_of(update), status=ended)
             case "usage_update":
-                self.tell(EventKind.USAGE, source="agent", used=str(update.get("used")))
+                self.tell(EventKind.USAGE, source="agent", tokens=str(update.get("used")))
 
     def _tool_call(self, update: Params) -> None:
         """Told once per call: some programs begin with an update."""

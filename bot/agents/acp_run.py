@@ -21,12 +21,13 @@ from bot.agents.acp_client import Client
 from bot.agents.acp_door import Door
 from bot.agents.acp_environment import HOME, environment
 from bot.agents.acp_line import MAX_LINE, Line
-from bot.agents.agent import Brief, Emit, EventKind, Outcome, Reply
+from bot.agents.agent import Brief, Emit, EventKind, Outcome, Reply, Usage, UsageSource
 from bot.agents.cage_policy import PARTS, Bind, WayOut
 from bot.agents.cage_proxy import listening
 from bot.agents.cage_run import Ending, Ran, settled
 from bot.agents.gateway import Gateway, opened
 from bot.agents.gateway_dialects import Upstream
+from bot.agents.gateway_meter import Used
 from bot.agents.gateway_record import Exchange, Record
 
 PROTOCOL = 1
@@ -287,6 +288,19 @@ def _teller(client: Client) -> Record:
 
     def record(exchange: Exchange) -> None:
         client.alive()
-        client.tell(EventKind.USAGE, exchange.note, "gateway", **asdict(exchange))
+        told = asdict(exchange)
+        del told["used"]
+        used = _billed(exchange.used) if exchange.used is not None else None
+        client.tell(EventKind.USAGE, exchange.note, "gateway", used, **told)
 
     return record
+
+
+def _billed(used: Used) -> Usage:
+    return Usage(
+        requests=1,
+        input_tokens=used.input_tokens,
+        output_tokens=used.output_tokens,
+        cost_usd=used.cost_usd,
+        source=UsageSource.GATEWAY,
+    )

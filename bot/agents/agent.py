@@ -79,23 +79,13 @@ class EventKind(StrEnum):
     FINISHED = "finished"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentEvent:
-    """One line of the transcript; `at_ms` counts from the start of the run."""
-
-    at_ms: int
-    kind: EventKind
-    text: str = ""
-    tool: str = ""
-    data: Mapping[str, object] = field(default_factory=dict)
-
-
 class UsageSource(StrEnum):
     """Who counted."""
 
     LIBRARY = "library"  #: the model library, from the provider's answers
     AGENT = "agent"  #: the agent's own report
     GATEWAY = "gateway"  #: our proxy in front of the provider
+    TRANSCRIPT = "transcript"  #: the run's own events, where it ended before it could reply
     NONE = "none"  #: nobody; no model was asked
 
 
@@ -108,6 +98,18 @@ class Usage:
     output_tokens: int = 0
     cost_usd: float | None = None
     source: UsageSource = UsageSource.NONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentEvent:
+    """One line of the transcript; `at_ms` counts from the start of the run."""
+
+    at_ms: int
+    kind: EventKind
+    text: str = ""
+    tool: str = ""
+    data: Mapping[str, object] = field(default_factory=dict)
+    used: Usage | None = None  #: what one answer of a model has cost, as it was billed
 
 
 class Outcome(StrEnum):
@@ -146,7 +148,9 @@ class Agent(Protocol):
     async def run(self, brief: Brief, emit: Emit) -> Reply:
         """Works on `brief.workspace` until done; cancel it by cancelling the asyncio task.
 
-        Raises StepError for trouble outside the agent: a provider that is down or refuses our
-        key, a cage that cannot be set up.
+        Every answer of a model is told with what it cost (`AgentEvent.used`) when it comes, so
+        that a run which never gets to its reply can be billed. Raises StepError for trouble
+        outside the agent: a provider that is down or refuses our key, a cage that cannot be set
+        up.
         """
         ...

@@ -18,7 +18,8 @@ from pathlib import Path
 from bot.agents.cage_policy import HOME, WORKSPACE, Bind, CageLimits, View, WayOut, real_path
 from bot.agents.cage_run import Ran, run_to_its_end
 from bot.agents.cage_spawn import Job
-from bot.errors import CageMissing, Transient
+from bot.agents.cage_sweep import sweep
+from bot.errors import CageMissing, MachineFailed
 
 HOW_TO_GET_ONE = (
     "Install bubblewrap (Debian, Ubuntu: `apt install bubblewrap`; anywhere: "
@@ -54,7 +55,7 @@ class Cage:
         toolchains: Sequence[Path] = (),
         programs: Sequence[Path] | None = None,
     ) -> "Cage":
-        """The cage of this machine, tried out once.
+        """The cage of this machine, tried out once, after what a killed process has left is gone.
 
         The Python that runs us is shown inside in any case: our file tools need it, and test
         suites find an interpreter; `toolchains` come before it on PATH. `programs` are tried in
@@ -64,12 +65,13 @@ class Cage:
         shown = (*own_python(), *toolchains)
         if CageKind(kind) is CageKind.NONE:
             return cls(kind=CageKind.NONE, program=None, toolchains=shown)
+        await asyncio.to_thread(sweep)
         problems = []
         for program in bwrap_programs() if programs is None else programs:
             cage = cls(kind=CageKind.BUBBLEWRAP, program=program, toolchains=shown)
             try:
                 version = await cage._probe()
-            except Transient as problem:
+            except MachineFailed as problem:
                 problems.append(f"{program}: {problem}")
                 continue
             return cls(kind=cage.kind, program=program, toolchains=shown, version=version)
@@ -104,7 +106,7 @@ class Cage:
 
         `.git` and the paths in `read_only` (relative to the checkout) cannot be written.
         Cancelling the caller ends the run first. Raises BadOutput for a protected path that is
-        a link, Transient where the cage itself could not be set up.
+        a link, MachineFailed where the cage itself could not be set up.
         """
         bounds = limits or CageLimits()
         view = View(
@@ -124,7 +126,7 @@ class Cage:
         ran = await self.run(["/bin/sh", "-c", "exit 0"], workspace=Path("/usr"), writable=False,
                              limits=_PROBE)  # fmt: skip
         if not ran.ok:
-            raise Transient(f"a trial run ended with {ran.outcome} {ran.exit_code}: {ran.text}")
+            raise MachineFailed(f"a trial run ended with {ran.outcome} {ran.exit_code}: {ran.text}")
         process = await asyncio.create_subprocess_exec(
             str(self.program), "--version", stdout=asyncio.subprocess.PIPE, env={}
         )

@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _MOUNT = Path("/sys/fs/cgroup")
+_NAME = "chimera-"
 _REMOVE_TRIES = 20  #: a group is busy until the kernel has buried its last process
 
 
 def make_group(pids: int) -> Path | None:
     """A group that holds at most `pids` tasks; None where we may not make one."""
     for parent in _parents():
-        group = parent / f"chimera-{secrets.token_hex(6)}"
+        group = parent / f"{_NAME}{os.getpid()}-{secrets.token_hex(6)}"
         try:
             group.mkdir()
         except OSError:
@@ -46,6 +47,13 @@ def remove_group(group: Path) -> None:
             group.rmdir()
             return
         time.sleep(0.01)
+
+
+def left_groups(*, before: float) -> Iterator[Path]:
+    """Groups of runs that were made before this moment (Unix seconds), in use or not."""
+    for parent in _parents():
+        with contextlib.suppress(OSError):
+            yield from (g for g in parent.glob(f"{_NAME}*") if g.stat().st_mtime < before)
 
 
 def _parents() -> Iterator[Path]:

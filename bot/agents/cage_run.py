@@ -14,7 +14,7 @@ from bot.agents.cage_output import CHUNK, Capture, Stream
 from bot.agents.cage_policy import MIB
 from bot.agents.cage_spawn import OWN_TASKS, Job, Spawned, spawn
 from bot.agents.cage_watch import look_at, pss_of
-from bot.errors import Transient
+from bot.errors import MachineFailed
 
 _LOOK_EVERY_S = 0.1
 _DEAR_EVERY = 5  #: looks: memory and disk every half second, for they cost more
@@ -107,7 +107,7 @@ class _Run:
             cleaning.result()
         if over is None and self._setup_failed:
             said = self._capture.text_of(Stream.STDERR).decode("utf-8", "replace")
-            raise Transient(f"the cage could not be set up: {said.strip()[-500:]}")
+            raise MachineFailed(f"the cage could not be set up: {said.strip()[-500:]}")
         return self._ran(over, ended.result())
 
     def _ran(self, over: Ending | None, code: int) -> Ran:

@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,11 +24,13 @@ from bot.agents.cage_policy import (
     made_files,
 )
 from bot.agents.cage_seccomp import call_filter
-from bot.errors import Transient
+from bot.errors import MachineFailed
 
 BRIDGE = Path(__file__).parent / "inside" / "bridge.py"
 OWN_TASKS = 2  #: the sandbox's own processes in the tree
 _NICE = 10  #: our watch must get its turn when a cage is full of runnable processes
+_BOUND_S = 10.0  #: for the first process inside to bind its life to ours
+LEASH = 'read -r _ <"/proc/self/fd/$0" && exec "$@"'  #: end of file: nobody is there who cares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,35 +95,43 @@ class Spawned:
 
 
 async def spawn(program: Path | None, job: Job) -> Spawned:
-    """Starts `job` under bubblewrap at `program`; raises Transient where that cannot be set up."""
+    """Starts `job` under bubblewrap at `program`. Raises MachineFailed where it cannot."""
     return await (_spawn_bare(job) if program is None else _spawn_bwrap(program, job))
 
 
 async def _spawn_bwrap(program: Path, job: Job) -> Spawned:
-    """bwrap makes the namespaces, names its child, and holds it until its bounds are set."""
+    """bwrap makes the namespaces, names its child, and holds it until its bounds are set.
+
+    The command itself is on a leash: a word that it waits for and that only we can say. Whenever
+    we die, bwrap dies; its child dies with it from a certain moment on (`--die-with-parent`), and
+    what would have gone on without us until then reads an end of file and ends.
+    """
     group = make_group(job.limits.pids + OWN_TASKS) if may_need_group() else None
     status_fd, status_end = os.pipe()
     hold_end, release_fd = os.pipe()
+    leash_end, leash_fd = os.pipe()
     try:
         with contextlib.ExitStack() as theirs:
-            theirs.callback(os.close, status_end)
-            theirs.callback(os.close, hold_end)
-            argv, fds = _bwrap_argv(theirs, job)
+            for end in (status_end, hold_end, leash_end):
+                theirs.callback(os.close, end)
+            argv, fds = _bwrap_argv(theirs, job, leash_end)
             reports = ["--json-status-fd", str(status_end), "--block-fd", str(hold_end)]
             started = await _start(
                 [str(program), *reports, *argv],
                 stdin=_memory_file(theirs, job.stdin or b""),
                 env={},  # bwrap is process 1 inside; /proc/1/environ shows what it started with
                 cwd="/",
-                pass_fds=(*fds, status_end, hold_end),
+                pass_fds=(*fds, status_end, hold_end, leash_end),
             )
         try:
             pid = await asyncio.to_thread(_child_pid, status_fd)
             root_fd = os.pidfd_open(pid)
             _bound(pid, job.limits, group)
+            os.write(release_fd, b"1")
+            await asyncio.to_thread(_until_it_dies_with_us, pid)
+            os.write(leash_fd, b"go\n")
         except (OSError, ValueError) as problem:
-            raise Transient(await _last_words(started, problem)) from problem
-        os.write(release_fd, b"1")
+            raise MachineFailed(await _last_words(started, problem)) from problem
     except BaseException:
         os.close(status_fd)
         if group is not None:
@@ -128,6 +139,7 @@ async def _spawn_bwrap(program: Path, job: Job) -> Spawned:
         raise
     finally:
         os.close(release_fd)
+        os.close(leash_fd)
     return Spawned(started=started, root_pid=pid, root_fd=root_fd, status_fd=status_fd, group=group)
 
 
@@ -148,7 +160,7 @@ async def _spawn_bare(job: Job) -> Spawned:
     return Spawned(started=started, root_pid=pid, root_fd=root_fd)
 
 
-def _bwrap_argv(stack: contextlib.ExitStack, job: Job) -> tuple[list[str], list[int]]:
+def _bwrap_argv(stack: contextlib.ExitStack, job: Job, leash: int) -> tuple[list[str], list[int]]:
     """What follows the program's name, and the descriptors that it reads."""
     view = replace(job.view, binds=[*job.view.binds, *_bridge_binds(job.network)])
     data = {path: _memory_file(stack, text.encode()) for path, text in made_files().items()}
@@ -160,7 +172,7 @@ def _bwrap_argv(stack: contextlib.ExitStack, job: Job) -> tuple[list[str], list[
         fds.append(filter_fd)
     fds.append(_memory_file(stack, words))
     ways = [f"{way.port}={PARTS}/{index}.sock" for index, way in enumerate(job.network)]
-    command = [*_bridge(f"{PARTS}/bridge.py", ways), *job.argv]
+    command = ["/bin/sh", "-c", LEASH, str(leash), *_bridge(f"{PARTS}/bridge.py", ways), *job.argv]
     return ["--args", str(fds[-1]), "--", *command], fds
 
 
@@ -218,6 +230,29 @@ def _child_pid(status_fd: int) -> int:
             raise ValueError("bubblewrap ended before it had made its namespaces")
         line += piece
     return int(json.loads(line.splitlines()[0])["child-pid"])
+
+
+def _until_it_dies_with_us(pid: int) -> None:
+    """Returns once the first process inside has bound its life to bubblewrap's, and so to ours.
+
+    The kernel does not show that; but the filter of system calls is what bubblewrap's init puts
+    on next (bubblewrap.c, `do_init`). Where there is no filter, or it has ended, that is all.
+    """
+    ours, deadline = _filters("self"), time.monotonic() + _BOUND_S
+    while call_filter() is not None and 0 <= _filters(str(pid)) <= ours:
+        if time.monotonic() > deadline:
+            raise ValueError("the cage's first process did not come up")
+        time.sleep(0.0003)
+
+
+def _filters(pid: str) -> int:
+    """Filters of system calls on a process; -1 where it has ended or the kernel does not say."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    except OSError:
+        return -1
+    said = dict(line.split(":\t", 1) for line in status.splitlines())
+    return -1 if said["State"].startswith("Z") else int(said.get("Seccomp_filters", -1))
 
 
 def _bound(pid: int, limits: CageLimits, group: Path | None) -> None:

@@ -110,6 +110,9 @@ class _Passage:
         except NotAllowed as problem:
             await self._refuse(403, str(problem))
             return
+        if gateway.trouble.error is not None:  # a program goes on asking until it is told
+            await self._refuse(503, "this run has ended, for its provider failed")
+            return
         meter = gateway._meter
         if over := meter.over() or ("all requests are used" if meter.spent() else ""):
             gateway.trouble.over_limit(over)

@@ -20,7 +20,7 @@ from pydantic_ai.messages import (
     ToolReturnPart,
 )
 from pydantic_ai.models import Model
-from pydantic_ai.usage import RunUsage, UsageLimits
+from pydantic_ai.usage import RunUsage, UsageBase, UsageLimits
 
 from bot.agents.agent import (
     AgentEvent,
@@ -33,7 +33,7 @@ from bot.agents.agent import (
     Usage,
     UsageSource,
 )
-from bot.agents.tools import Tools
+from bot.agents.tools import Tools, exit_code_of
 from bot.errors import AuthFailed, RateLimited, Transient
 
 _REPAIRS = 2  #: turns to mend an answer that does not fit the schema
@@ -89,28 +89,36 @@ class _Talk:
         self._messages = run.all_messages()
         return run.result.output
 
-    def tell(self, kind: EventKind, text: str = "", tool: str = "", **data: object) -> None:
-        at_ms = round((time.monotonic() - self._started) * 1000)
-        self._emit(
-            AgentEvent(at_ms=at_ms, kind=kind, text=text[:_EVENT_TEXT], tool=tool, data=data)
+    def tell(
+        self,
+        kind: EventKind,
+        text: str = "",
+        tool: str = "",
+        used: Usage | None = None,
+        **data: object,
+    ) -> None:
+        event = AgentEvent(
+            at_ms=self._so_far_ms(),
+            kind=kind,
+            text=text[:_EVENT_TEXT],
+            tool=tool,
+            data=data,
+            used=used,
         )
+        self._emit(event)
 
     def reply(self, outcome: Outcome, *, output: BaseModel | None = None, error: str = "") -> Reply:
-        usage = self._usage
         return Reply(
             outcome=outcome,
             output=output,
             error=error,
-            usage=Usage(
-                requests=usage.requests,
-                input_tokens=usage.input_tokens,
-                output_tokens=usage.output_tokens,
-                cost_usd=None if usage.cost is None else float(usage.cost),
-                source=UsageSource.LIBRARY,
-            ),
-            duration_ms=round((time.monotonic() - self._started) * 1000),
+            usage=_usage(self._usage, self._usage.requests),
+            duration_ms=self._so_far_ms(),
             session=json.dumps(turns_of(self._messages)),
         )
+
+    def _so_far_ms(self) -> int:
+        return round((time.monotonic() - self._started) * 1000)
 
     def _tell_node(self, node: object) -> None:
         match node:
@@ -120,12 +128,7 @@ class _Talk:
             case CallToolsNode(model_response=response):
                 for part in response.parts:
                     self._tell_part(part)
-                used = response.usage
-                self.tell(
-                    EventKind.USAGE,
-                    input_tokens=used.input_tokens,
-                    output_tokens=used.output_tokens,
-                )
+                self.tell(EventKind.USAGE, used=_usage(response.usage, 1))
 
     def _tell_part(self, part: ModelResponsePart) -> None:
         match part:
@@ -139,9 +142,25 @@ class _Talk:
             case ToolReturnPart(tool_name=tool, outcome="retried"):
                 self.tell(EventKind.WARNING, part.model_response_str(), tool)
             case ToolReturnPart(tool_name=tool):
-                self.tell(EventKind.TOOL_RESULT, part.model_response_str(), tool)
+                text = part.model_response_str()
+                self.tell(EventKind.TOOL_RESULT, text, tool, exit_code=_exit_code(tool, text))
             case RetryFeedbackPart():
                 self.tell(EventKind.WARNING, part.model_response())
+
+
+def _usage(used: UsageBase, requests: int) -> Usage:
+    return Usage(
+        requests=requests,
+        input_tokens=used.input_tokens,
+        output_tokens=used.output_tokens,
+        cost_usd=None if used.cost is None else float(used.cost),
+        source=UsageSource.LIBRARY,
+    )
+
+
+def _exit_code(tool: str, text: str) -> int | None:
+    """How a command ended; None for every other tool."""
+    return exit_code_of(text) if tool == Tools.run_command.__name__ else None
 
 
 def turns_of(messages: Iterable[ModelMessage]) -> list[list[dict[str, object]]]:

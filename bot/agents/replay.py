@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bot.agents.agent import Agent, Brief, Emit, Outcome, Reply, Usage, UsageSource
+from bot.agents.agent import Agent, Brief, Emit, Outcome, Reply, Usage
 from bot.agents.replay_part import Part
 from bot.errors import ConfigError
 
@@ -70,9 +70,10 @@ class ReplayAgent:
         from bot.agents.llm_loop import converse  # noqa: PLC0415 - loaded above
         from bot.agents.replay_model import recorded_model  # noqa: PLC0415 - loaded above
 
-        reply = await converse(recorded_model(turns), brief, emit)
-        used = Usage(requests=reply.usage.requests, source=UsageSource.NONE)
-        return replace(reply, usage=used)
+        reply = await converse(
+            recorded_model(turns), brief, lambda event: emit(replace(event, used=None))
+        )
+        return replace(reply, usage=Usage())  # nobody was asked, and nothing is to be paid
 
 
 class Recorder:

@@ -110,11 +110,14 @@ def checked_review(review: Review, shown: DiffLines) -> Review:
     """`review` as it may be published: nothing off the diff, not too much, severity decides.
 
     A blocker means changes, whatever the decision says; so does a decision without a blocker
-    that asks for them. The gravest remarks come first and are the last to be cut.
+    that asks for them, unless none of its remarks is on the diff: then it has nothing to ask for.
+    The gravest remarks come first and are the last to be cut.
     """
     order = list(Severity)
     kept = [c for c in review.comments if c.line in shown.get((c.path, c.side), frozenset())]
     kept.sort(key=lambda comment: order.index(comment.severity))
     blocked = any(comment.severity is Severity.BLOCKER for comment in kept)
+    unfounded = bool(review.comments) and not kept
     decision = Decision.REQUEST_CHANGES if blocked else review.decision
+    decision = Decision.APPROVE if unfounded else decision
     return review.model_copy(update={"decision": decision, "comments": kept[:MAX_FINDINGS]})

@@ -11,6 +11,7 @@ from bot.agents.cage_run import Ending, Ran
 
 _FILES = Path(__file__).parent / "inside" / "files.py"
 _FILE_TOOL_S = 30
+_EXIT = "exit code "
 _SHOWN = 30_000  #: characters of a command's output that the model gets, the end mostly
 
 
@@ -128,10 +129,14 @@ def _script(brief: Brief) -> str:
     return f"{PARTS}/files.py" if brief.cage.program is not None else str(_FILES)
 
 
+def exit_code_of(told: str) -> int | None:
+    """How a command ended, by the first line of what `run_command` has told the model."""
+    code = told.partition("\n")[0].removeprefix(_EXIT)
+    return int(code) if told.startswith(_EXIT) and code.lstrip("-").isdecimal() else None
+
+
 def _told(ran: Ran) -> str:
-    ending = (
-        f"exit code {ran.exit_code}" if ran.outcome is Ending.EXITED else f"ended: {ran.outcome}"
-    )
+    ending = f"{_EXIT}{ran.exit_code}" if ran.outcome is Ending.EXITED else f"ended: {ran.outcome}"
     text = ran.text
     if len(text) > _SHOWN:
         text = f"{text[: _SHOWN // 4]}\n[...]\n{text[-_SHOWN * 3 // 4 :]}"

@@ -67,7 +67,12 @@ class Silence:
     """No byte of an answer, until the other side goes."""
 
 
-Turn = Say | Call | Shell | Fault | CutOff | Babble | Silence
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HangUp:
+    """The connection ends without a byte of an answer."""
+
+
+Turn = Say | Call | Shell | Fault | CutOff | Babble | Silence | HangUp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +93,12 @@ class ModelServer:
     heard: list[Heard] = field(default_factory=list)
     left: asyncio.Event = field(default_factory=asyncio.Event)  #: somebody hung up on us
     url: str = ""
+    answered: int = 0  #: how many requests got an answer that a provider would bill
     _said: int = 0
+
+    def says_now(self, *turns: Turn) -> None:
+        """From now on these, from the first one."""
+        self.turns, self._said = turns, 0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["ModelServer"]:
@@ -120,7 +130,10 @@ class ModelServer:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
+        self.answered += isinstance(turn, Say | Call | Shell)
         match turn:
+            case HangUp():
+                return
             case Fault():
                 await _whole(writer, turn.status, "application/json", turn.body, turn.headers)
             case Silence():

@@ -15,6 +15,7 @@ import pytest
 from bot.agents.acp import AcpAgent, folders_of
 from bot.agents.acp_answer import NoAnswer, answer_in
 from bot.agents.agent import AgentEvent, Brief, EventKind, Limits, Outcome, Reply, UsageSource
+from bot.agents.bill import used_so_far
 from bot.agents.gateway_dialects import Family, Upstream
 from bot.agents.replies import Review, WrittenCode
 from bot.domain import Role
@@ -352,3 +353,14 @@ def test_a_program_from_npm_is_shown_with_its_dependencies(tmp_path: Path) -> No
 
 def test_a_role_that_only_reads_says_so(brief: MakeBrief) -> None:
     assert brief(Role.GUARDIAN).read_only
+
+
+async def test_what_was_asked_before_the_provider_failed_is_on_the_bill(run: Run) -> None:
+    """By the gateway's count, whatever the program would have said of it."""
+    async with thinking(Say(text="no JSON in this"), Fault(status=401)) as (program, server):
+        with pytest.raises(AuthFailed):
+            await program.run(run.brief, run.events.append)
+    used = used_so_far(run.events)
+    assert len(server.heard) == 2
+    assert (used.requests, used.input_tokens, used.output_tokens) == (1, 1000, 100)
+    assert used.cost_usd is not None

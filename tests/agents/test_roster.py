@@ -111,6 +111,7 @@ SHOWN = {("a.py", Side.RIGHT): frozenset(range(1, 50)), ("a.py", Side.LEFT): fro
         (review(comment(99, Severity.BLOCKER)), Decision.APPROVE, []),
         (review(comment(8, side=Side.LEFT), comment(7, side=Side.LEFT)), Decision.APPROVE, [7]),
         (review(decision=Decision.REQUEST_CHANGES), Decision.REQUEST_CHANGES, []),
+        (review(comment(99), decision=Decision.REQUEST_CHANGES), Decision.APPROVE, []),
         (
             review(comment(1, Severity.NIT), comment(2, Severity.BLOCKER), comment(3)),
             Decision.REQUEST_CHANGES,

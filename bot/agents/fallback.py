@@ -1,0 +1,47 @@
+"""An agent behind another: where the first one's provider is down or refuses us, the next goes on.
+
+It goes on with the checkout as it is, as a person would; tests and gates judge what comes of it.
+"""
+
+from dataclasses import replace
+
+from bot.agents.agent import Agent, AgentEvent, Brief, Emit, EventKind, Reply
+from bot.agents.bill import summed, used_so_far
+from bot.errors import AuthFailed, MachineFailed, RateLimited, Transient
+
+OUTSIDE = (Transient, AuthFailed, RateLimited)  #: trouble that another provider may not have
+
+
+class FallbackAgent:
+    """Two agents in one place; the bill is that of both."""
+
+    def __init__(self, first: Agent, second: Agent) -> None:
+        self._first = first
+        self._second = second
+
+    @property
+    def name(self) -> str:
+        return f"{self._first.name}, else {self._second.name}"
+
+    async def run(self, brief: Brief, emit: Emit) -> Reply:
+        """See `Agent.run`; raises what the second one raises."""
+        heard: list[AgentEvent] = []
+
+        def listening(event: AgentEvent) -> None:
+            heard.append(event)
+            emit(event)
+
+        try:
+            return await self._first.run(brief, listening)
+        except MachineFailed:
+            raise
+        except OUTSIDE as trouble:
+            text = f"{self._first.name} failed ({trouble}); {self._second.name} goes on"
+            at_ms = heard[-1].at_ms if heard else 0
+            emit(AgentEvent(at_ms=at_ms, kind=EventKind.WARNING, text=text))
+        reply = await self._second.run(brief, emit)
+        before = used_so_far(heard)
+        if not before.requests:
+            return reply
+        # what the first one did is not in the second one's session, so that plays nothing again
+        return replace(reply, usage=summed([before, reply.usage]), session="")
