@@ -13,7 +13,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import httpx
 from pydantic import SecretStr
@@ -31,6 +31,7 @@ from bot.localhub.people import Person
 from bot.localhub.state import Repository
 from bot.setup.registration import manifest_of
 from bot.setup.wish import Permit
+from bot.web.sign_in import CALLBACK
 
 _TICKET = re.compile(r'name="ticket" value="([^"]+)"')
 
@@ -68,12 +69,15 @@ async def bot_on(
     person: Person,
     repository: Repository,
     folder: Path,
-    agents: Mapping[Role, Agent],
+    agents: Mapping[Role, Agent] | None,
     *,
     cage: Cage | None = None,
     adjust: Callable[[Settings], Settings] = lambda settings: settings,
 ) -> AsyncIterator[Stage]:
-    """The bot, registered, installed and running until the block ends."""
+    """The bot, registered, installed and running until the block ends.
+
+    `agents` None: those that the settings name.
+    """
     with contextlib.closing(socket.create_server(("127.0.0.1", 0), backlog=512)) as listener:
         bot_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         app = await register(hub, f"{bot_url}/webhook")
@@ -103,6 +107,7 @@ async def register(hub: LocalHub, hook_url: str) -> NewApp:
     """An App by GitHub's manifest flow: form, Create, code, conversion."""
     manifest = manifest_of(Permit.STANDARD)
     manifest["hook_attributes"] = {"url": hook_url, "active": True}
+    manifest["callback_urls"] = [urljoin(hook_url, CALLBACK)]
     manifest["redirect_url"] = f"{hub.base_url}/set-up-done"
     state = secrets.token_urlsafe(16)
     async with httpx.AsyncClient(base_url=hub.base_url, trust_env=False) as browser:
@@ -129,6 +134,8 @@ def _settings(
         web_url=hub.base_url,
         app_id=app.id,
         private_key=SecretStr(app.pem),
+        client_id=app.client_id,
+        client_secret=SecretStr(app.client_secret),
         webhook_secret=SecretStr(app.webhook_secret),
         default_repository=repository.full_name,
         write_spacing_s=0.0,

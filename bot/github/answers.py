@@ -52,6 +52,14 @@ class Answer:
         return lost(self.method, self.path, why)
 
     @property
+    def unchanged(self) -> bool:
+        """Whether it is as it was under the tag that was asked with; such answers are free.
+
+        https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
+        """
+        return self.status == 304
+
+    @property
     def next_page(self) -> str:
         """The URL of the next page in the `link` header; empty on the last."""
         found = re.search(r'<([^<>]{1,2000})>;\s*rel="next"', self.headers.get("link", ""))
@@ -65,13 +73,13 @@ def lost(method: str, path: str, why: str) -> StepError:
 
 
 def error_in(answer: Answer, *, now: float, repetition: int = 0) -> StepError | None:
-    """The error that this answer is, or None for a 2xx.
+    """The error that this answer is, or None for a 2xx and for "unchanged".
 
     `now` in Unix seconds; `repetition` counts the limit answers before this one that named no
     time, each of which doubles the wait.
     """
     status = answer.status
-    if 200 <= status < 300:
+    if 200 <= status < 300 or answer.unchanged:
         return None
     text = f"{answer.method} {answer.path}: {status} {_message(answer)}"
     if status in {403, 429} and (wait := _limit_wait(answer, now, repetition)) is not None:

@@ -34,6 +34,11 @@ class App:
         pages = self.github.pages("/app/installations", installation_id=0)
         return [_installation(one) async for page in pages for one in Fields(page.json()).each()]
 
+    async def installation(self, installation_id: int) -> Installation:
+        """Raises Refused with 404 for one that was taken away."""
+        path = f"/app/installations/{names.number(installation_id)}"
+        return _installation(object_in(await self.github.get(path, installation_id=0)))
+
     async def installation_of(self, repo: RepoRef) -> Installation:
         """Where the App is installed for a repository. Raises Refused with 404 where it is not."""
         path = f"/repos/{names.owner(repo.owner)}/{names.repo_name(repo.name)}/installation"

@@ -11,7 +11,7 @@ from bot.github.answers import Answer
 from bot.github.client import GitHub
 from bot.github.fields import Fields
 from bot.github.kit import Params
-from bot.github.types import Made
+from bot.github.types import Listing, Made
 
 
 class RepoCalls:
@@ -48,6 +48,20 @@ class RepoCalls:
         )
         async for answer in pages:
             yield Fields(answer.json())
+
+    async def _list_if_changed(self, path: str, params: Params, etag: str) -> Listing[Fields]:
+        """All items, or that the first page is still the one with this tag."""
+        pages = self.github.pages(
+            f"{self._base}{path}", installation_id=self._installation_id, params=params, etag=etag
+        )
+        found: list[Fields] = []
+        tag = ""
+        async for answer in pages:
+            if answer.unchanged:
+                return Listing(items=None, etag=etag)
+            tag = tag or answer.headers.get("etag", "")
+            found += Fields(answer.json()).each()
+        return Listing(items=tuple(found), etag=tag)
 
     async def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
         return await self.github.call(

@@ -9,7 +9,7 @@ cannot be given.
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ import httpx
 from bot.errors import AuthFailed, RateLimited, Refused, Transient, Uncertain
 from bot.github.answers import SAFE_METHODS, Answer, error_in, graphql_error, lost
 from bot.github.app_jwt import AppKey
+from bot.github.clock import HubClock
 from bot.github.fields import Fields
 from bot.github.governor import Governor
 from bot.github.kit import GITHUB, WHOLE_S, Kit, Params, Request
@@ -64,7 +65,8 @@ class GitHub:
         self._spacing_s = write_spacing_s
         self._governors: dict[int, Governor] = {}
         self._key = AppKey(app_id, private_key)
-        self._tokens = Tokens(mint=self._mint, now=now)
+        self._clock = HubClock(now)
+        self._tokens = Tokens(mint=self._mint, now=self._clock)
         # Two pools, for githubkit knows one answer to redirects: a redirected write is not sent on.
         self._reads, self._writes = (
             Kit(api_url=self.api_url, transport=transport, whole_s=whole_s, follow_redirects=follow)
@@ -97,20 +99,44 @@ class GitHub:
             return "https://github.com"
         return self.api_url.removesuffix("/v3").removesuffix("/api")
 
+    def recall(self, installation_id: int, made: Iterable[float]) -> None:
+        """Count creating calls that an earlier process has made (Unix seconds) within the hour."""
+        self._governor(installation_id).recall(made)
+
+    def recount(self, made: Mapping[int, Iterable[float]]) -> None:
+        """The same, of every machine that shares the installations with this one."""
+        for installation_id, instants in made.items():
+            self._governor(installation_id).recount(instants)
+
+    def limits(self) -> dict[int, float]:
+        """Until when GitHub wants to hear nothing, by installation (Unix seconds)."""
+        return {number: one.blocked_until for number, one in self._governors.items()}
+
+    def hold_back(self, installation_id: int, until: float) -> None:
+        """Another machine was told to wait: so do we."""
+        self._governor(installation_id).blocked(until)
+
     async def token(self, installation_id: int) -> str:
         """An installation's token, for git. Raises as `call` does."""
         return await self._tokens.get(installation_id)
 
-    async def get(self, path: str, *, installation_id: int, params: Params | None = None) -> Answer:
-        """Read one thing."""
-        return await self.call("GET", path, installation_id=installation_id, params=params)
+    async def get(
+        self, path: str, *, installation_id: int, params: Params | None = None, etag: str = ""
+    ) -> Answer:
+        """Read one thing; with the tag of an earlier answer perhaps only that it is unchanged."""
+        self._governor(installation_id).check()
+        request = Request(method="GET", path=path, params=params, etag=etag)
+        return await self._repeated(request, installation_id)
 
     async def pages(
-        self, path: str, *, installation_id: int, params: Params | None = None
+        self, path: str, *, installation_id: int, params: Params | None = None, etag: str = ""
     ) -> AsyncIterator[Answer]:
-        """All pages of a list, 100 items each, to the last or to MAX_PAGES."""
+        """All pages of a list, 100 items each, to the last or to MAX_PAGES.
+
+        With the tag of an earlier first page perhaps one answer, which says that it is unchanged.
+        """
         first = {"per_page": 100, **(params or {})}
-        answer = await self.get(path, installation_id=installation_id, params=first)
+        answer = await self.get(path, installation_id=installation_id, params=first, etag=etag)
         yield answer
         for _ in range(MAX_PAGES - 1):
             if not answer.next_page:
@@ -181,20 +207,29 @@ class GitHub:
         return await self._once(request, installation_id)
 
     async def _once(self, request: Request, installation_id: int) -> Answer:
-        """One call; a 401 (nothing was done) renews the token and calls a second time."""
+        """One call; a 401 (nothing was done) renews the token and calls a second time.
+
+        The App's own credential is renewed where our clock was wrong when it was made.
+        """
         token = await self._credential(installation_id)
+        answer = await self._send(request, token)
         try:
-            return self._judged(await self._send(request, token), installation_id)
+            return self._judged(answer, installation_id)
         except AuthFailed:
-            if not installation_id:
+            was_wrong = self._clock.learn(answer.headers.get("date", ""))
+            if not installation_id and not was_wrong:
                 raise
-        renewed = await self._tokens.renew(installation_id, instead_of=token)
+        renewed = (
+            await self._tokens.renew(installation_id, instead_of=token)
+            if installation_id
+            else await self._credential(0)
+        )
         return self._judged(await self._send(request, renewed), installation_id)
 
     async def _credential(self, installation_id: int) -> str:
         if installation_id:
             return await self._tokens.get(installation_id)
-        return self._key.token(now=self.now())
+        return self._key.token(now=self._clock())
 
     async def _mint(self, installation_id: int) -> tuple[str, str]:
         """A new installation token and when it ends. A lost answer leaves nothing behind."""

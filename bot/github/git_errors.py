@@ -3,7 +3,7 @@
 git has two exit codes for everything, so its English (`LC_ALL=C.UTF-8`) is all there is to read.
 """
 
-from bot.errors import AuthFailed, Conflict, Refused, StepError, Transient, Uncertain
+from bot.errors import AuthFailed, Conflict, MachineFailed, Refused, StepError, Transient, Uncertain
 from bot.github.git_process import Finished
 
 MAX_LINES = 6  #: of standard error that are quoted
@@ -49,7 +49,7 @@ def network_error(verb: str, done: Finished, *, wrote: bool) -> StepError:
 
 def broken(verb: str, done: Finished) -> StepError:
     """The error of a git that worked on this machine alone: nothing outside was changed."""
-    return Transient(_quoted(verb, done))
+    return MachineFailed(_quoted(verb, done))
 
 
 def _has(said: str, words: tuple[str, ...]) -> bool:

@@ -39,6 +39,12 @@ class LookCalls(GitBase):
         )
         return tuple(os.fsdecode(name) for name in done.out.split(b"\0") if name)
 
+    async def branches(self, repo: Path, prefix: str) -> tuple[str, ...]:
+        """The branches whose names begin so, as the last fetch has seen them."""
+        listed = await self._text(repo, ["for-each-ref", "--format=%(refname)", "refs/heads/"])
+        found = (line.removeprefix("refs/heads/") for line in listed.splitlines())
+        return tuple(name for name in found if name.startswith(prefix))
+
     async def merge_base(self, repo: Path, one: str, other: str) -> str | None:
         """The commit from which both came; None without one."""
         done = await git(["merge-base", names.sha(one), names.sha(other)], git_dir=git_dir_of(repo))
@@ -62,6 +68,10 @@ class LookCalls(GitBase):
     async def message(self, repo: Path, sha: str) -> str:
         """A commit's message, with its trailers."""
         return await self._text(repo, ["log", "-1", "--format=%B", names.sha(sha)])
+
+    async def author(self, repo: Path, sha: str) -> str:
+        """The name of a commit's author, which is whatever its maker has written."""
+        return await self._text(repo, ["log", "-1", "--format=%an", names.sha(sha)])
 
     async def diff(self, repo: Path, base: str, head: str) -> git_diff.Diff:
         """What changed between two commits: the patch, and each file with its modes and lines."""

@@ -212,6 +212,6 @@ def _environment(remote: str, token: str) -> dict[str, str]:
 
 def _authorization(token: str) -> str:
     basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
-    mask.learn(token)
-    mask.learn(basic)
+    mask.learn(token, passing=True)
+    mask.learn(basic, passing=True)
     return f"Authorization: Basic {basic}"

@@ -9,7 +9,7 @@ https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 
 from bot.errors import RateLimited
 
@@ -31,6 +31,19 @@ class Governor:
         self._blocked_until = 0.0
         self._waiting = 0
         self.repetition = 0  #: limit answers in a row; each doubles a wait that names no time
+
+    def recall(self, made: Iterable[float]) -> None:
+        """Creating calls from before our time (Unix seconds): they count like our own."""
+        self._created = deque(sorted([*self._created, *made]))
+
+    def recount(self, made: Iterable[float]) -> None:
+        """All creating calls of the last hour, ours and those of other machines."""
+        self._created = deque(sorted(made))
+
+    @property
+    def blocked_until(self) -> float:
+        """Until when GitHub wants to hear nothing (Unix seconds); it may have passed."""
+        return self._blocked_until
 
     def blocked(self, until: float) -> None:
         """GitHub said: nothing before this instant (Unix seconds)."""

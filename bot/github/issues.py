@@ -10,8 +10,20 @@ from bot.github import names
 from bot.github.calls import RepoCalls, in_url, is_missing
 from bot.github.fields import Fields
 from bot.github.readers import actor_of, labels_of
-from bot.github.types import Comment, Issue, LabelEvent, Made
+from bot.github.types import Comment, Issue, LabelEvent, Listing, Made
 
+_EDITED = """
+query edited($owner: String!, $name: String!, $number: Int!) {
+  repository(owner: $owner, name: $name) {
+    issue(number: $number) {
+      lastEditedAt
+      timelineItems(itemTypes: [RENAMED_TITLE_EVENT], last: 1) {
+        nodes { ... on RenamedTitleEvent { createdAt } }
+      }
+    }
+  }
+}
+"""
 ROLE_S = 60.0  #: how long a person's role may be remembered
 
 
@@ -37,6 +49,15 @@ class IssueCalls(RepoCalls):
         params = {"state": state} | ({"labels": ",".join(labels)} if labels else {})
         found = [_issue(one) for one in await self._list("/issues", params)]
         return [issue for issue in found if not issue.is_pull]
+
+    async def labelled(self, label: str, *, etag: str = "") -> Listing[Issue]:
+        """The open issues with this label, the last changed first, without pull requests."""
+        params = {"state": "open", "labels": label, "sort": "updated", "direction": "desc"}
+        found = await self._list_if_changed("/issues", params, etag)
+        if found.items is None:
+            return Listing(items=None, etag=found.etag)
+        issues = (_issue(one) for one in found.items)
+        return Listing(items=tuple(one for one in issues if not one.is_pull), etag=found.etag)
 
     async def create_issue(self, *, title: str, body: str, labels: Sequence[str] = ()) -> Made:
         return await self._make("/issues", {"title": title, "body": body, "labels": list(labels)})
@@ -120,6 +141,21 @@ class IssueCalls(RepoCalls):
         """Who put which label on or off, and when; oldest first."""
         events = await self._list(f"/issues/{names.number(number)}/events")
         return [_label_event(e) for e in events if e.text("event") in {"labeled", "unlabeled"}]
+
+    async def edited_at(self, number: int) -> str:
+        """When title or text was last changed, ISO 8601; empty: never. REST does not say it.
+
+        https://docs.github.com/en/graphql/reference/objects#issue
+        """
+        variables = {
+            "owner": self.repo.owner,
+            "name": self.repo.name,
+            "number": names.number(number),
+        }
+        found = await self.github.graphql(_EDITED, variables, installation_id=self._installation_id)
+        issue = found["repository"]["issue"]
+        renamed = [one.text("createdAt") for one in issue["timelineItems"].items("nodes")]
+        return max([issue.text("lastEditedAt"), *renamed])
 
     async def _role(self, login: str) -> str:
         try:

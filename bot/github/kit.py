@@ -42,6 +42,7 @@ class Request:
     url: str = ""  #: where `path` is not the address
     params: Params | None = None
     body: Mapping[str, Any] | None = None
+    etag: str = ""  #: answer 304 where the thing is still as it was under this tag
 
 
 class Kit(githubkit.GitHub[githubkit.UnauthAuthStrategy]):
@@ -89,6 +90,8 @@ class Kit(githubkit.GitHub[githubkit.UnauthAuthStrategy]):
         was lost. The caller bounds the whole: a body that trickles meets no deadline of httpx's.
         """
         headers = {"x-github-api-version": API_VERSION}
+        if request.etag:
+            headers["if-none-match"] = request.etag
         if token:
             headers["authorization"] = f"Bearer {token}"
         try:

@@ -9,7 +9,7 @@ from bot.github import names
 from bot.github.calls import RepoCalls, made, object_in
 from bot.github.fields import Fields
 from bot.github.readers import actor_of
-from bot.github.types import LineComment, Made, Merged, Pull, Review, ReviewComment
+from bot.github.types import LineComment, Listing, Made, Merged, Pull, Review, ReviewComment
 
 # Neither has a place in REST.
 _READY = """mutation($id: ID!) {
@@ -49,6 +49,13 @@ class PullCalls(RepoCalls):
         if base:
             params["base"] = names.ref(base)
         return [_pull(one) for one in await self._list("/pulls", params)]
+
+    async def open_pulls(self, *, etag: str = "") -> Listing[Pull]:
+        """The open pull requests, the last changed first."""
+        params = {"state": "open", "sort": "updated", "direction": "desc"}
+        found = await self._list_if_changed("/pulls", params, etag)
+        items = None if found.items is None else tuple(_pull(one) for one in found.items)
+        return Listing(items=items, etag=found.etag)
 
     async def update_pull(
         self,

@@ -101,6 +101,7 @@ def issue_of(given: Fields) -> IssueSnapshot | None:
         is_pull=given.has("pull_request"),
         state=given.text("state") or "open",
         html_url=given.text("html_url", limit=2_000),
+        updated_at=given.text("updated_at", limit=40),
     )
 
 
@@ -273,8 +274,9 @@ def _pull(payload: Fields, repo: RepoRef, sender: Actor) -> Event | None:
 
 
 def _merge_group(payload: Fields, repo: RepoRef, sender: Actor) -> Event | None:
-    sha = _sha(payload["merge_group"], "head_sha")
-    return MergeGroupAsked(repo=repo, sender=sender, head_sha=sha) if sha else None
+    group = payload["merge_group"]
+    sha, ref = _sha(group, "head_sha"), group.text("head_ref")
+    return MergeGroupAsked(repo=repo, sender=sender, head_sha=sha, head_ref=ref) if sha else None
 
 
 def _repository(payload: Fields, repo: RepoRef, sender: Actor) -> Event | None:
@@ -321,6 +323,7 @@ _READERS: dict[tuple[str, str], Reader] = {
     ("merge_group", "checks_requested"): _merge_group,
     ("repository", "renamed"): _repository,
     ("repository", "archived"): _repository,
+    ("repository", "unarchived"): _repository,
     ("repository", "transferred"): _repository,
     ("repository", "deleted"): _repository,
 }

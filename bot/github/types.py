@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Generic, TypeVar
 
 from bot.domain import Actor, RepoRef
+
+T = TypeVar("T")
 
 
 class CheckStatus(StrEnum):
@@ -34,6 +37,14 @@ class Made:
     url: str
     number: int = 0  #: of an issue or pull request
     node_id: str = ""  #: its name in GraphQL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing(Generic[T]):
+    """A list that was asked for with the tag of its last first page."""
+
+    items: tuple[T, ...] | None  #: None: nothing has changed since
+    etag: str  #: to ask with the next time; empty where GitHub gives none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

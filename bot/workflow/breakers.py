@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bot.domain import Cause, Task, WaitFor
-from bot.errors import Parked, StepError
+from bot.errors import MachineFailed, Parked, StepError
 from bot.log import get
 from bot.tasks.lasting import Breaker, BreakerState, Lasting
 
 log = get("workflow")
 
-OPENS_AFTER = 5  #: failures in a row, of any tasks
+OPENS_AFTER = 3  #: failures in a row, of any tasks: as many as one task has tries
 FIRST_S = 30.0  #: open for so long; doubled with every failed probe
 LONGEST_S = 900.0
 PROBE_S = 60.0  #: how long the others wait for the probe's result
@@ -38,18 +38,22 @@ class Breakers:
         breaker = await self._lasting.breaker(name)
         if breaker is None or breaker.state is BreakerState.CLOSED:
             return
-        now = self._now()
-        if breaker.state is BreakerState.OPEN and now >= (breaker.probe_at or 0.0):
-            if await self._lasting.take_probe(name):
-                return
-        elif breaker.state is BreakerState.HALF_OPEN and now >= breaker.changed_at + PROBE_S:
-            return  # the probe never came back
-        until = max(breaker.probe_at or 0.0, now + 1.0)
+        if await self._lasting.take_probe(name, stale_s=PROBE_S):
+            return
+        reason = f"{name} is down ({breaker.reason}); resumes by itself"
+        raise Parked(WaitFor.BREAKER, reason, until=self._look_at(breaker))
+
+    async def open_until(self, name: str) -> float | None:
+        """When to ask again for a dependency that is left alone; None: it is not."""
+        breaker = await self._lasting.breaker(name) if name in await self._known() else None
+        closed = breaker is None or breaker.state is BreakerState.CLOSED
+        return None if closed or breaker is None else self._look_at(breaker)
+
+    def _look_at(self, breaker: Breaker) -> float:
+        due = breaker.probe_at or 0.0
         if breaker.state is BreakerState.HALF_OPEN:
-            until = breaker.changed_at + PROBE_S
-        raise Parked(
-            WaitFor.BREAKER, f"{name} is down ({breaker.reason}); resumes by itself", until=until
-        )
+            due = breaker.changed_at + PROBE_S
+        return max(due, self._now() + 1.0)
 
     async def succeeded(self, name: str) -> None:
         """The dependency answered."""
@@ -76,6 +80,10 @@ class Breakers:
         await self._lasting.save_breaker(new)
         self._failing = await self._known() | {name}
 
+    def look_again(self) -> None:
+        """Ask the store anew: another machine may have found something down."""
+        self._failing = None
+
     async def _known(self) -> set[str]:
         """The names that have failed since they last succeeded, from the store at first."""
         if self._failing is None:
@@ -90,5 +98,5 @@ def hub_of(task: Task) -> str:
 
 
 def dependency_of(task: Task, error: StepError) -> str:
-    """What an error of a step is about: what it names itself, else the hub."""
-    return error.dependency or hub_of(task)
+    """What an error of a step is about: what it names itself, else the hub; empty: this machine."""
+    return "" if isinstance(error, MachineFailed) else error.dependency or hub_of(task)

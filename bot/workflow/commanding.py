@@ -18,7 +18,7 @@ from bot.tasks.lasting import Lasting
 from bot.tasks.ledger import Ledger
 from bot.tasks.queue import TaskQueue
 from bot.workflow.commands import Command, Misspelt, least_role, spec_of
-from bot.workflow.effects import Effects, Remote
+from bot.workflow.effects import Effects, Remote, place_of
 from bot.workflow.report import answers
 from bot.workflow.report.marker import read_marker, signed
 from bot.workflow.report.view import View
@@ -85,7 +85,7 @@ class Commander:
         if isinstance(command, Misspelt):
             await self._answer(task, answers.misspelt(command))
             return "confused"
-        config = await self.starter.config_of(asked.repo)
+        config = await self.starter.config_for(asked.repo, task)
         role = await self.repo_of(asked.repo).role_of(asked.actor.login)
         if not _covers(role, least_role(command.verb, config.commands)):
             log.info("command_refused", verb=command.verb, by=asked.actor.login, role=role)
@@ -127,7 +127,7 @@ class Commander:
 
     async def _steer(self, asked: Asked, command: Command, task: Task) -> None:
         if command.verb is Verb.APPROVE:
-            config = await self.starter.config_of(asked.repo)
+            config = await self.starter.config_for(asked.repo, task)
             prevented = config.deploy.production.prevent_self_approval
             check_self_approval(task, asked.actor, prevented=prevented)
         at = self.now()
@@ -184,7 +184,7 @@ class Commander:
         """Where there is no status comment, one comment an issue takes what was asked for."""
         repo, owner = self.repo_of(asked.repo), f"issue-{asked.repo.id}-{asked.issue}"
         body = f"{signed(self.hmac_key, owner, of='answer')}\n{text}"
-        effects = self._effects(owner)
+        effects = self._effects(owner, asked)
 
         async def call() -> Remote:
             made = await repo.create_comment(asked.issue, body)
@@ -225,15 +225,16 @@ class Commander:
         if not asked.comment_id:
             return
         repo = self.repo_of(asked.repo)
-        effects = self._effects(f"comment-{asked.comment_id}")
+        effects = self._effects(f"comment-{asked.comment_id}", asked)
 
         async def call() -> Remote:
             return Remote(id=str(await repo.react_to_comment(asked.comment_id, content)))
 
         await effects.ensure(EffectKind.REACTION_ADD, content, {}, call)
 
-    def _effects(self, owner: str) -> Effects:
-        return Effects(self.ledger, self.now, task_id=owner, fence=None, quiet_s=0.0)
+    def _effects(self, owner: str, asked: Asked) -> Effects:
+        place = place_of(asked.repo, asked.issue)
+        return Effects(self.ledger, self.now, task_id=owner, fence=None, quiet_s=0.0, place=place)
 
 
 def answers_key(task_id: str) -> str:

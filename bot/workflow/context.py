@@ -1,20 +1,21 @@
 """Makes the context of a step, and everything else that is made per task."""
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bot.agents.agent import Agent, AgentEvent, Reply
+from bot.agents.agent import Agent
 from bot.agents.cage import Cage
 from bot.agents.roster import Prompts
 from bot.config.repo import AgentChoice, RepoConfig
 from bot.domain import Phase, RepoRef, Role, Status, Task
 from bot.errors import ConfigError
+from bot.github.app import App
 from bot.github.client import GitHub
 from bot.github.git import Git
 from bot.github.repo import Repo
-from bot.log import mask
 from bot.tasks.lasting import Lasting
 from bot.tasks.ledger import Ledger
 from bot.tasks.queue import TaskQueue
@@ -22,15 +23,17 @@ from bot.tasks.views import Lane
 from bot.workflow import setup_steps
 from bot.workflow.breakers import Breakers
 from bot.workflow.commanding import answers_key
-from bot.workflow.effects import Effects
+from bot.workflow.effects import Effects, place_of
 from bot.workflow.environments import Environments
+from bot.workflow.ground import Survey
 from bot.workflow.paint import Easel, Painter
-from bot.workflow.phases.step import AgentsRegistry, Ctx, Meter, Probe
+from bot.workflow.phases.step import AgentsRegistry, Ctx, Meter, Probe, Transcribe
 from bot.workflow.purse import Purse
 from bot.workflow.repoconfig import Configs
 from bot.workflow.report.view import Eta, Links, View
 from bot.workflow.starting import limit_lane
 from bot.workflow.tidying import folder_name
+from bot.workflow.transcripts import AgentRun, packed, stored_name
 from bot.workflow.trial import Bench
 from bot.workflow.workspace import Origin, Workspace
 
@@ -78,15 +81,22 @@ class Contexts:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        self.painter = Painter(tools.queue, self.easel_for)
+        self.survey = Survey(app_of=self.app, repo_of=self.repo)
+        self.painter = Painter(tools.queue, self.easel_for, self.survey, tools.now)
         self.breakers = Breakers(tools.lasting, tools.now)
         self._environments = Environments(queue=tools.queue, lasting=tools.lasting, now=tools.now)
 
+    def app(self) -> App:
+        return App(self._hub())
+
     def repo(self, ref: RepoRef) -> Repo:
-        github = self._tools.github
-        if github is None:
+        return Repo(self._hub(), ref)
+
+    def _hub(self) -> GitHub:
+        """Raises ConfigError without one."""
+        if self._tools.github is None:
             raise ConfigError(NO_HUB)
-        return Repo(github, ref)
+        return self._tools.github
 
     async def context_for(self, task: Task, meter: Meter) -> Ctx:
         """The context of the task's next step. Raises ConfigError for a broken chimera.yml."""
@@ -163,7 +173,7 @@ class Contexts:
         """Everything that may be said about a task now."""
         tools = self._tools
         try:
-            effective = await tools.configs.of_task(task, tools.origin_of(task.repo))
+            effective = await tools.configs.shown(task)
         except ConfigError:
             effective = None
         queued = task.status is Status.QUEUED
@@ -202,7 +212,14 @@ class Contexts:
 
     def _effects(self, task: Task, fence: int | None) -> Effects:
         tools = self._tools
-        return Effects(tools.ledger, tools.now, task_id=task.id, fence=fence, quiet_s=tools.quiet_s)
+        return Effects(
+            tools.ledger,
+            tools.now,
+            task_id=task.id,
+            fence=fence,
+            quiet_s=tools.quiet_s,
+            place=place_of(task.repo, task.issue),
+        )
 
     async def _heard(self, key: str) -> Mapping[str, str]:
         said: Mapping[str, str] = json.loads(await self._tools.lasting.value(key) or "{}")
@@ -214,22 +231,10 @@ class Contexts:
     async def _paint_now(self, task: Task) -> None:
         await self.painter.paint_now(task)
 
-    def _transcriber(
-        self, task: Task
-    ) -> Callable[[str, Role, Sequence[AgentEvent], Reply], Awaitable[None]]:
-        async def keep(run_id: str, role: Role, events: Sequence[AgentEvent], reply: Reply) -> None:
-            lines = [
-                {
-                    "at_ms": event.at_ms,
-                    "kind": event.kind.value,
-                    "tool": event.tool,
-                    "text": event.text,
-                    "data": dict(event.data),
-                }
-                for event in events
-            ]
-            whole = {"outcome": reply.outcome.value, "error": reply.error, "events": lines}
-            text = mask(json.dumps(whole, ensure_ascii=False, default=str))
-            await self._tools.lasting.save_transcript(task.id, run_id, role.value, text)
+    def _transcriber(self, task: Task) -> Transcribe:
+        async def keep(run: AgentRun) -> None:
+            name = stored_name(run.run_id, task.fence)
+            text = await asyncio.to_thread(packed, run)  # masking much text takes its time
+            await self._tools.lasting.save_transcript(task.id, name, run.role.value, text)
 
         return keep

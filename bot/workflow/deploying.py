@@ -11,16 +11,21 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from bot.agents.replies import DeployPlan
-from bot.domain import Deployment, EffectKind, Role, Task
-from bot.errors import Uncertain
+from bot.domain import Deployment, EffectKind, Role, Task, WaitFor
+from bot.errors import Refused, StepError, Uncertain
+from bot.github.calls import is_missing
 from bot.github.repo import Repo
+from bot.log import get
 from bot.workflow.effects import Remote
 from bot.workflow.phases.step import Ctx, repo_of
 from bot.workflow.phases.thinking import ask
 from bot.workflow.report.words import duration
 
+log = get("workflow")
+
 NOTICE = "chimera-deployed"  #: title of the notice by which a job says what it deployed
-CLOCK_SKEW_S = 300.0  #: between us and GitHub, when runs are looked up by time
+CLOCK_SKEW_S = 3 * 3600.0  #: between us and GitHub, when runs are looked up by time
+HELD = "waiting"  #: a run's status while the reviewers of its environment have not decided
 LOOK_EVERY_S = 300.0  #: where no delivery comes, the run is looked at this often
 
 
@@ -41,6 +46,7 @@ class Found:
     text: str
     key: str = ""
     look_at: float = 0.0
+    on: WaitFor = WaitFor.RUN  #: what a running one waits for
 
 
 async def plan(task: Task, ctx: Ctx, kind: str, workflow: str, sha: str) -> DeployPlan:
@@ -82,9 +88,16 @@ async def deploy(
                 return Remote(id=str(run.id), url=run.html_url)
         return None
 
-    made = await ctx.effects.ensure(
-        EffectKind.DISPATCH, name, {"workflow": workflow, **inputs}, call, look_up
-    )
+    dependency = f"actions:{repo.repo.full_name}"
+    await ctx.admit(dependency)
+    try:
+        made = await ctx.effects.ensure(
+            EffectKind.DISPATCH, name, {"workflow": workflow, **inputs}, call, look_up
+        )
+    except StepError as error:
+        error.dependency = dependency
+        raise
+    await ctx.answered(dependency)
     return Deployment(
         name=name,
         environment=environment,
@@ -101,34 +114,60 @@ async def stand(ctx: Ctx, repo: Repo, made: Deployment, *, configured_url: str) 
         return Found(state=Standing.LIVE, deployment=made, text="live")
     key = run_key(repo.repo.id, made.run_id)
     heard = await ctx.heard(key)
-    conclusion, doing = heard.get("conclusion", ""), "is under way"
+    conclusion, status = heard.get("conclusion", ""), ""
     if not conclusion:
-        conclusion, doing = await _ask(ctx, repo, made)
+        conclusion, status = await _ask(ctx, repo, made)
     overdue = ctx.now() > made.at + ctx.config.limits.phase_minutes * 60
-    if not conclusion and not overdue:
-        return Found(
-            state=Standing.RUNNING,
-            deployment=made,
-            text=f"Actions run {made.run_id} ({made.environment}) {doing}",
-            key=key,
-            look_at=ctx.now() + LOOK_EVERY_S,
-        )
+    if not conclusion and (not overdue or status == HELD):
+        return _running(ctx, made, key, status)
+    if not conclusion:
+        await _cancel(ctx, repo, made)
+        return _failed(made, "it took too long, and was cancelled")
     if conclusion != "success":
-        return _failed(
-            made, f"the run ended with {conclusion}" if conclusion else "it took too long"
-        )
+        return _failed(made, f"the run ended with {conclusion}")
     url = heard.get("url") or configured_url or await _environment_url(repo, made)
     return await _proven(ctx, repo, replace(made, url=url))
 
 
 async def _ask(ctx: Ctx, repo: Repo, made: Deployment) -> tuple[str, str]:
-    """The run's conclusion and what it does, asked once a delivery may have been lost."""
-    waited_s = ctx.now() - made.at
-    if waited_s < LOOK_EVERY_S - 1:
-        return "", "is under way"
-    run = await repo.run(made.run_id)
-    doing = {"queued": "has been queued for", "waiting": "has waited for an approval for"}
-    return run.conclusion, f"{doing.get(run.status, 'has been running for')} {duration(waited_s)}"
+    """The run's conclusion and status, asked once a delivery may have been lost."""
+    if ctx.now() - made.at < LOOK_EVERY_S - 1:
+        return "", ""
+    try:
+        run = await repo.run(made.run_id)
+    except Refused as error:
+        if not is_missing(error):
+            raise
+        return "its deletion", ""
+    return run.conclusion, run.status
+
+
+def _running(ctx: Ctx, made: Deployment, key: str, status: str) -> Found:
+    """A run that goes on, and what it says of itself."""
+    said = {"": "is under way", "queued": "has been queued for", HELD: "waits for its reviewers"}
+    doing = said.get(status, "has been running for")
+    since = f" {duration(ctx.now() - made.at)}" if doing.endswith(" for") else ""
+    return Found(
+        state=Standing.RUNNING,
+        deployment=made,
+        text=f"Actions run {made.run_id} ({made.environment}) {doing}{since}",
+        key=key,
+        look_at=ctx.now() + LOOK_EVERY_S,
+        on=WaitFor.ENVIRONMENT if status == HELD else WaitFor.RUN,
+    )
+
+
+async def _cancel(ctx: Ctx, repo: Repo, made: Deployment) -> None:
+    """End a run that we wait for no longer: it might deploy after the next one has."""
+
+    async def call() -> Remote:
+        await repo.cancel_run(made.run_id)
+        return Remote(id=str(made.run_id))
+
+    try:
+        await ctx.effects.ensure(EffectKind.RUN_CANCEL, str(made.run_id), {}, call)
+    except Refused as error:
+        log.warning("run_not_cancelled", run=made.run_id, error=str(error))
 
 
 async def _proven(ctx: Ctx, repo: Repo, made: Deployment) -> Found:

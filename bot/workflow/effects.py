@@ -18,9 +18,22 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bot.domain import Effect, EffectKind, EffectState, WaitFor
-from bot.errors import AuthFailed, Conflict, Parked, RateLimited, Refused, Transient, Uncertain
-from bot.tasks.ledger import Ledger
+from bot.domain import Effect, EffectKind, EffectState, RepoRef, WaitFor
+from bot.errors import (
+    AuthFailed,
+    Conflict,
+    MachineFailed,
+    Parked,
+    RateLimited,
+    Refused,
+    Transient,
+    Uncertain,
+)
+from bot.log import get
+from bot.tasks.ledger import NOWHERE, Ledger, Place
+from bot.workflow import tracing
+
+log = get("workflow")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +61,14 @@ class Effects:
         task_id: str,
         fence: int | None,
         quiet_s: float,
+        place: Place = NOWHERE,
     ) -> None:
         self._ledger = ledger
         self._now = now
         self._task_id = task_id
         self._fence = fence
         self._quiet_s = quiet_s
+        self._place = place
 
     async def ensure(
         self,
@@ -76,6 +91,7 @@ class Effects:
             fence=self._fence,
             request_hash=_hash(request),
             at=self._now(),
+            place=self._place,
         )
         if effect.state is EffectState.CONFIRMED:
             return Remote(id=effect.remote_id, url=effect.remote_url)
@@ -91,11 +107,13 @@ class Effects:
 
     def _check_not_held_up(self, effect: Effect) -> None:
         """A process that stood still for long since it said "sent" may have been replaced by one
-        that looked, found nothing and made the call: then this one must not. Raises Transient.
+        that looked, found nothing and made the call: then this one must not. Raises MachineFailed.
         """
         held_s = self._now() - effect.intent_at
         if held_s > max(HELD_UP_S, self._quiet_s / 2):
-            raise Transient(f"held up for {held_s:.0f} s before {effect.kind}; nothing was sent")
+            raise MachineFailed(
+                f"held up for {held_s:.0f} s before {effect.kind}; nothing was sent"
+            )
 
     async def tried(self, kind: EffectKind) -> list[tuple[str, EffectState]]:
         """The names of all effects of a kind that this task ever intended, and their states."""
@@ -116,13 +134,14 @@ class Effects:
         if found is None:
             await self._ledger.forget(effect.key)
             return None
-        await self._ledger.confirm(effect.key, remote_id=found.id, remote_url=found.url)
+        await self._confirm(effect, found, "effect_adopted")
         return found
 
     async def _send(self, effect: Effect, call: Call, look_up: LookUp | None) -> Remote:
         key = effect.key
         try:
-            remote = await call()
+            with tracing.effect(effect.kind, key):
+                remote = await call()
         except Uncertain as error:
             await self._ledger.uncertain(key, error=str(error))
             if look_up is None:
@@ -135,8 +154,12 @@ class Effects:
             raise
         except (Refused, Conflict) as error:
             remote = await self._adopt_or_fail(effect, error, look_up)
-        await self._ledger.confirm(key, remote_id=remote.id, remote_url=remote.url)
+        await self._confirm(effect, remote, "effect_confirmed")
         return remote
+
+    async def _confirm(self, effect: Effect, remote: Remote, what: str) -> None:
+        await self._ledger.confirm(effect.key, remote_id=remote.id, remote_url=remote.url)
+        log.info(what, task=self._task_id, kind=effect.kind, effect=effect.key, url=remote.url)
 
     async def _adopt_or_fail(
         self, effect: Effect, error: Refused | Conflict, look_up: LookUp | None
@@ -147,6 +170,13 @@ class Effects:
             await self._ledger.fail(effect.key, error=str(error))
             raise error
         return found
+
+
+def place_of(repo: RepoRef | None, issue: int = 0) -> Place:
+    """Where effects in a repository count; `issue` is the one that hears of them."""
+    if repo is None:
+        return NOWHERE
+    return Place(installation_id=repo.installation_id, repo_id=repo.id, issue=issue)
 
 
 def _exists(error: Refused | Conflict) -> bool:

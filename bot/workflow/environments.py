@@ -7,7 +7,7 @@ holder's own task, so nothing has to be given back and a task that ended blocks 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.domain import Phase, Status, Task, WaitFor
+from bot.domain import Phase, Status, Task, Wait, WaitFor
 from bot.errors import NotFound, Parked
 from bot.tasks.lasting import Lasting
 from bot.tasks.queue import TaskQueue
@@ -53,8 +53,7 @@ class Environments:
 
 def in_use_by(holder: Task) -> bool:
     """Whether a task that took an environment still needs it."""
-    waits_for_person = holder.wait is not None and holder.wait.on.needs_person
-    if holder.status.ended or (holder.status is Status.WAITING and waits_for_person):
+    if holder.status.ended or (holder.status is Status.WAITING and _left_alone(holder.wait)):
         return False
     if holder.phase in STAGING_PHASES:
         return True
@@ -62,3 +61,8 @@ def in_use_by(holder: Task) -> bool:
     return holder.phase is Phase.PRODUCTION_DEPLOYMENT and (
         begun or holder.status is Status.RUNNING
     )
+
+
+def _left_alone(wait: Wait | None) -> bool:
+    """Whether nothing happens there until a person acts; a run of ours may begin at any moment."""
+    return wait is not None and wait.on.needs_person and wait.on is not WaitFor.ENVIRONMENT

@@ -39,6 +39,8 @@ def bundle(
         "review": {
             "summary": facts.review_summary,
             "findings": [asdict(finding) for finding in facts.findings],
+            "tests_compared": facts.tests_compared,
+            "weaker_tests_allowed_by": facts.weaker_tests_by,
         },
         "staging": _deployment(facts.staging),
         "validation": _proof(facts.validation),

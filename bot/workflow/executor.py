@@ -5,10 +5,9 @@ The pool calls `advance`; a program calls `execute_workflow`. Nothing else write
 
 import asyncio
 import contextlib
-import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from bot.agents.agent import Agent
@@ -26,39 +25,25 @@ from bot.domain import (
     StepResult,
     Task,
     Verdict,
-    Wait,
     WaitFor,
 )
-from bot.errors import ConfigError, Deadline, InputError, LeaseLost, Parked, StepError
-from bot.log import get, mask
+from bot.errors import InputError, LeaseLost
+from bot.log import get
 from bot.tasks.ids import new_id
 from bot.tasks.queue import TaskQueue
-from bot.workflow.breakers import Breakers, dependency_of, hub_of
+from bot.workflow import tracing
+from bot.workflow.breakers import hub_of
 from bot.workflow.flow import ChimeraWorkflow, bounds_of, exhausted, follow, status_at
 from bot.workflow.phases.step import Ctx, Meter
 from bot.workflow.phases.table import PHASES
 from bot.workflow.steering import waited
 from bot.workflow.submitting import with_issue
+from bot.workflow.trouble import DEADLY, Triage
 
 log = get("workflow")
 
 MAX_FEATURE = 65_536  #: characters; GitHub's own limit for an issue's body
-PERSON_ENDS = {Cause.CONFIG: WaitFor.CONFIGURATION, Cause.BUDGET: WaitFor.BUDGET}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retries:
-    """How often a passing failure is tried again, and how far apart. Times are seconds."""
-
-    tries: int = 3
-    first_s: float = 1.0
-    longest_s: float = 30.0
-
-    def delay_s(self, tries: int, chance: float) -> float:
-        """Exponential, with full jitter over its upper half; `chance` is in 0…1."""
-        whole = min(self.longest_s, self.first_s * 2 ** (tries - 1))
-        return float(whole * (0.5 + chance / 2))
-
+KEEPS_TRIES = frozenset({WaitFor.QUIET, WaitFor.RATE_LIMIT})  #: waits in the middle of a try
 
 ContextFor = Callable[[Task, Meter], Awaitable[Ctx]]
 
@@ -79,16 +64,15 @@ class ChimeraExecutor:
         queue: TaskQueue | None = None,
         context_for: ContextFor | None = None,
         now: Callable[[], float] = time.time,
-        retries: Retries | None = None,
-        breakers: Breakers | None = None,
+        triage: Triage | None = None,
     ) -> None:
         self._agents = {_role(role): agent for role, agent in (agents_registry or {}).items()}
         self._repository = Path(repository)
         self._queue = queue
         self._context_for = context_for
         self._now = now
-        self._retries = retries or Retries()
-        self._breakers = breakers
+        self._triage = triage or (Triage(queue=queue, now=now) if queue is not None else None)
+        self._breakers = self._triage.breakers if self._triage is not None else None
 
     async def execute_workflow(self, task: Task) -> ChimeraWorkflow:
         """Run a task to its end, or to where only a person can go on; returns it finished.
@@ -110,22 +94,24 @@ class ChimeraExecutor:
 
         Its checkouts stay while the claim goes on with another step, and are gone otherwise.
         """
-        async with contextlib.AsyncExitStack() as at_the_end:
-            stored = await self._step(task, at_the_end)
-            if stored.status is Status.RUNNING:
-                at_the_end.pop_all()
-            return stored
+        with tracing.step(task):
+            async with contextlib.AsyncExitStack() as at_the_end:
+                stored = await self._step(task, at_the_end)
+                if stored.status is Status.RUNNING:
+                    at_the_end.pop_all()
+                return stored
 
     async def _step(self, task: Task, at_the_end: contextlib.AsyncExitStack) -> Task:
         queue, started, meter, claimed = self._queue, self._now(), Meter(), task
         task = waited(task, task.run_at)  # where an event ended the wait, and nobody counted it
         assert queue is not None, "only an executor with a queue advances tasks"
+        assert self._triage is not None, "it comes with the queue"
         bounds = Bounds()
         try:
+            await self._admit(task)
             ctx = await self._context(task, meter)
             at_the_end.push_async_callback(ctx.workspace.remove)
             bounds = bounds_of(ctx.config)
-            await self._admit(task)
             task = await with_issue(task, ctx)
             deadline_s = ctx.config.limits.phase_minutes * 60
             result = _overdue(task, ctx, started) or await _within(
@@ -133,14 +119,17 @@ class ChimeraExecutor:
             )
         except LeaseLost:
             raise
+        except asyncio.CancelledError:
+            await self._stopped_in_the_middle(task, started, meter)
+            raise
         except Exception as error:
-            result = self._trouble(task, error)
-            await self._tell_breaker(task, error)
+            result = await self._triage.answer(task, error)
         else:
-            await self._tell_breaker(task, None)
+            await self._tell_breaker(task)
         after = self._after(task, result, meter, bounds)
         line = _line(task, bounds, result, started, self._now() - started, meter)
         _say(task, after, line)
+        tracing.recorded(line)
         soon = after.status is Status.RUNNING and after.phase is task.phase
         return await queue.record(
             claimed,
@@ -150,20 +139,32 @@ class ChimeraExecutor:
             picture_in=10.0 if soon else 0.0,
         )
 
+    async def _stopped_in_the_middle(self, task: Task, started: float, meter: Meter) -> None:
+        """A step that nobody records, because a person or a shutdown ended it, is paid for, too."""
+        spend = meter.total
+        if self._queue is None or not spend.requests:
+            return
+        line = JournalLine(
+            task_id=task.id,
+            n=0,
+            phase=task.phase,
+            cursor=task.cursor,
+            outcome=Outcome.WAIT,
+            summary="Stopped in the middle",
+            started_at=started,
+            seconds=self._now() - started,
+            spend=spend,
+        )
+        await self._queue.change(task.id, lambda t: replace(t, spend=t.spend + spend), line=line)
+
     async def _admit(self, task: Task) -> None:
         if self._breakers is not None and (hub := hub_of(task)):
             await self._breakers.admit(hub)
 
-    async def _tell_breaker(self, task: Task, error: Exception | None) -> None:
-        if self._breakers is None:
-            return
-        match error:
-            case None if hub := hub_of(task):
-                await self._breakers.succeeded(hub)
-            case Parked():
-                return
-            case StepError() if name := dependency_of(task, error):
-                await self._breakers.failed(name, error)
+    async def _tell_breaker(self, task: Task) -> None:
+        """The hub has answered."""
+        if self._breakers is not None and (hub := hub_of(task)):
+            await self._breakers.succeeded(hub)
 
     async def _context(self, task: Task, meter: Meter) -> Ctx:
         assert self._context_for is not None
@@ -173,56 +174,19 @@ class ChimeraExecutor:
         """The row as it shall be, given what the step said."""
         verdict, now = result.verdict, self._now()
         cursor = follow(task.cursor, verdict, bounds)
-        moved = cursor != task.cursor or verdict.outcome is not Outcome.WAIT
-        retrying = verdict.wait is not None and verdict.wait.on is WaitFor.RETRY
-        dead = verdict.outcome is Outcome.FAIL and verdict.cause in DEADLY
-        status = Status.DEAD if dead else status_at(cursor, verdict)
+        stopped = _stopped(verdict)
         return replace(
             task,
-            cursor=task.cursor if dead else cursor,
-            status=status,
+            cursor=task.cursor if stopped is not None else cursor,
+            status=stopped or status_at(cursor, verdict),
             facts=result.facts,
             wait=replace(verdict.wait, since=now) if verdict.wait is not None else None,
             spend=task.spend + meter.total,
-            tries=task.tries + 1 if retrying else 0 if moved else task.tries,
+            tries=_tries(task, verdict),
             cause=verdict.cause,
             summary=verdict.summary,
             run_at=now,
         )
-
-    def _trouble(self, task: Task, error: Exception) -> StepResult:
-        """The one place that decides what broken machinery means for a task."""
-        now = self._now()
-        match error:
-            case Parked():
-                return _park(task, error.on, str(error), error.retry_at, error.key)
-            case StepError() if error.cause is Cause.RATE_LIMIT:
-                return _park(task, WaitFor.RATE_LIMIT, str(error), error.retry_at or now + 60)
-            case StepError() if error.cause in PERSON_ENDS:
-                return _park(task, PERSON_ENDS[error.cause], str(error), None)
-            case ConfigError():
-                return _park(task, WaitFor.CONFIGURATION, str(error), None)
-            case StepError():
-                return self._retry(task, error, error.cause)
-            case TimeoutError():
-                return self._retry(task, Deadline("the phase's deadline ran out"), Cause.TIMEOUT)
-            case _:
-                log.error("step_broke", task=task.id, phase=task.phase, exc_info=error)
-                return self._retry(task, error, Cause.BUG)
-
-    def _retry(self, task: Task, error: Exception, cause: Cause) -> StepResult:
-        text = mask(f"{error}") or type(error).__name__
-        if task.tries + 1 >= self._retries.tries:
-            verdict = Verdict(
-                outcome=Outcome.FAIL,
-                summary=f"{text} ({self._retries.tries} tries)",
-                cause=cause if cause in DEADLY else Cause.POISON,
-            )
-            return StepResult(verdict=verdict, facts=task.facts)
-        until = self._now() + self._retries.delay_s(task.tries + 1, random.random())  # noqa: S311
-        wait = Wait(on=WaitFor.RETRY, reason=text, until=until)
-        verdict = Verdict(outcome=Outcome.WAIT, summary=text, cause=cause, wait=wait)
-        return StepResult(verdict=verdict, facts=task.facts)
 
     async def _to_the_end(self, queue: TaskQueue, task: Task) -> Task:
         task, _ = await queue.submit(task)
@@ -239,21 +203,6 @@ class ChimeraExecutor:
             await queue.wake_due()
             task = await queue.get(task.id)
         return task
-
-
-#: Trouble of ours rather than a verdict on the change: such a task is DEAD and can be requeued.
-DEADLY = frozenset(
-    {
-        Cause.TRANSIENT,
-        Cause.TIMEOUT,
-        Cause.AUTH,
-        Cause.PERMISSION,
-        Cause.BAD_OUTPUT,
-        Cause.CONFLICT,
-        Cause.POISON,
-        Cause.BUG,
-    }
-)
 
 
 def create_chimera_task(
@@ -298,6 +247,23 @@ def _role(name: Role | str) -> Role:
         raise InputError(f"agents_registry: no role {name!r}; there are {known}") from None
 
 
+def _stopped(verdict: Verdict) -> Status | None:
+    """The end of a task that stays where it stands: broken machinery, or taken away by a person."""
+    if verdict.outcome is not Outcome.FAIL:
+        return None
+    if verdict.cause is Cause.PERSON:
+        return Status.CANCELLED
+    return Status.DEAD if verdict.cause in DEADLY else None
+
+
+def _tries(task: Task, verdict: Verdict) -> int:
+    """Failed tries of this step in a row; what ends in anything but another try begins anew."""
+    on = verdict.wait.on if verdict.wait is not None else None
+    if on is WaitFor.RETRY:
+        return task.tries + 1
+    return task.tries if on in KEEPS_TRIES else 0
+
+
 def _overdue(task: Task, ctx: Ctx, now: float) -> StepResult | None:
     """The end of a task that took too long; never between merge and production."""
     minutes = ctx.config.limits.wall_minutes
@@ -308,13 +274,6 @@ def _overdue(task: Task, ctx: Ctx, now: float) -> StepResult | None:
     return StepResult(
         verdict=Verdict(outcome=Outcome.FAIL, summary=text, cause=Cause.BUDGET), facts=task.facts
     )
-
-
-def _park(task: Task, on: WaitFor, reason: str, until: float | None, key: str = "") -> StepResult:
-    reason = mask(reason)
-    wait = Wait(on=on, reason=reason, key=key, until=until)
-    verdict = Verdict(outcome=Outcome.WAIT, summary=reason, wait=wait)
-    return StepResult(verdict=verdict, facts=task.facts)
 
 
 async def _within(seconds: float, step: Awaitable[StepResult]) -> StepResult:

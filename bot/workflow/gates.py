@@ -22,6 +22,17 @@ SUBMODULE = 0o160000
 BINARY_SNIFF = 8000  #: git looks at as many bytes for a NUL
 MAX_NAMED = 20  #: findings of one gate that are worth reading
 
+#: What coding agents read as orders, hooks or tools of their own, in any folder. An agent that
+#: could write these would speak to the one after it, the reviewer among them, as the project does.
+AGENT_FILES = (
+    *("AGENTS.md", "AGENTS.override.md", "CLAUDE.md", "CLAUDE.local.md", "GEMINI.md", "QWEN.md"),
+    *(".mcp.json", "opencode.json", "opencode.jsonc", ".cursorrules"),
+    *(
+        f"**/{folder}/**"
+        for folder in (".claude", ".codex", ".gemini", ".qwen", ".opencode", ".agents", ".cursor")
+    ),
+)
+
 
 class Status(StrEnum):
     """What happened to a file, in git's letters."""
@@ -173,6 +184,12 @@ def _protected(changes: Sequence[Change], rules: GateRules) -> Iterator[GateFind
                 gate=Gate.PROTECTED,
                 path=change.path,
                 text=f"protected by {pattern!r} in the repository's configuration",
+            )
+        elif matches_any(change.path, AGENT_FILES) is not None:
+            yield GateFinding(
+                gate=Gate.PROTECTED,
+                path=change.path,
+                text="this tells coding agents what to do, and is for people to write",
             )
 
 

@@ -5,10 +5,9 @@ do something is asked of GitHub, by role. Bots, ourselves among them, never comm
 """
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
 
 from bot.config.choices import Verb
 from bot.domain import (
@@ -18,32 +17,38 @@ from bot.domain import (
     CommentCreated,
     Deployed,
     Event,
+    InstallationChanged,
     IssueEdited,
     IssueGone,
     IssueLabeled,
     IssueUnlabeled,
     MergeGroupAsked,
+    Phase,
     ProtectionAsked,
     PullChanged,
     Pushed,
     RepoRef,
+    RepositoryChanged,
     ReviewSubmitted,
     RunEnded,
     Status,
     Task,
-    Wait,
     WaitFor,
 )
 from bot.github.webhook import from_json
 from bot.tasks.inbox import InboxRow
 from bot.tasks.lasting import Lasting
 from bot.tasks.queue import TaskQueue
+from bot.workflow import tracing
+from bot.workflow.blocked import closed_key
 from bot.workflow.commanding import Asked, Commander
 from bot.workflow.commands import BUTTONS, Command, Misspelt, parse_commands
 from bot.workflow.deploying import run_key
+from bot.workflow.intake_places import PlaceIntake
 from bot.workflow.intake_pulls import PullIntake
-from bot.workflow.merging import pull_key
-from bot.workflow.starting import Starter, priority_of, text_hash, with_text
+from bot.workflow.merging import approval_key, pull_key
+from bot.workflow.starting import Starter, priority_of, text_hash, unconfirmed
+from bot.workflow.steering import mended
 
 RERUN = "rerequested"  #: GitHub's own button on every check
 
@@ -57,11 +62,13 @@ class Intake:
     starter: Starter
     commander: Commander
     pulls: PullIntake
+    places: PlaceIntake
     check_again: Callable[[str, int], Awaitable[None]]  #: have a task's check told once more
 
     async def __call__(self, row: InboxRow) -> None:
         """Act on one delivery. Raises what GitHub or the store raise; the row is tried again."""
-        await self.act(from_json(row.payload_text), row.id)
+        with tracing.delivery(row):
+            await self.act(from_json(row.payload_text), row.id)
 
     async def act(self, event: Event, inbox_id: int) -> None:
         match event:
@@ -74,7 +81,7 @@ class Intake:
             case IssueEdited():
                 await self._edited(event)
             case IssueGone():
-                await self._cancel(event.repo, event.issue.number, event.sender, event.how)
+                await self._gone(event)
             case CommentCreated() if not event.sender.is_bot:
                 await self._commented(event)
             case ReviewSubmitted() if not event.sender.is_bot:
@@ -88,6 +95,8 @@ class Intake:
                 await self._deployed(event)
             case CheckSuiteEnded():
                 await self.queue.wake(f"ci:{event.head_sha}", inbox_id=inbox_id)
+            case PullChanged() if event.action == "unlocked":
+                await self.places.pull_unlocked(event, inbox_id)
             case PullChanged():
                 await self.pulls.pull_seen(event)
                 await self._pull_changed(event, inbox_id)
@@ -95,6 +104,10 @@ class Intake:
                 await self.pulls.merge_group(event)
             case ProtectionAsked():
                 await self.pulls.protection_asked(event)
+            case InstallationChanged():
+                await self.places.installation_changed(event, inbox_id)
+            case RepositoryChanged():
+                await self.places.repository_changed(event, inbox_id)
             case Pushed():
                 await self._pushed(event)
                 await self.pulls.pushed(event)
@@ -107,27 +120,22 @@ class Intake:
         config = await self.starter.config_of(event.repo)
         if event.label != config.trigger.label or event.issue.is_pull or event.sender.is_bot:
             return
-        if not await self.starter.may_start(event.repo, event.sender, config):
+        may_start, event_id = await asyncio.gather(
+            self.starter.may_start(event.repo, event.sender, config),
+            self.starter.label_event_id(event.repo, event.issue.number, config.trigger.label),
+        )
+        if not may_start:
             return
         known = await self.queue.find(event.repo.id, event.issue.number)
         if known is not None and _waits_for(known, WaitFor.RELABEL):
-            await self._relabeled(known, event, inbox_id)
+            await self.starter.confirm(
+                known, event.issue, label_event_id=event_id, inbox_id=inbox_id
+            )
             return
-        event_id = await self.starter.label_event_id(
-            event.repo, event.issue.number, config.trigger.label
-        )
         await self.starter.start(
             event.repo, event.issue, event.sender, config,
             label_event_id=event_id, inbox_id=inbox_id,
         )  # fmt: skip
-
-    async def _relabeled(self, task: Task, event: IssueLabeled, inbox_id: int) -> None:
-        """A new label confirms the text as it is now."""
-        await self.queue.change(
-            task.id,
-            lambda now: replace(with_text(now, event.issue), status=Status.QUEUED, wait=None),
-            inbox_id=inbox_id,
-        )
 
     async def _unlabeled(self, event: IssueUnlabeled, inbox_id: int) -> None:
         config = await self.starter.config_of(event.repo)
@@ -135,6 +143,8 @@ class Intake:
             known = await self.queue.find(event.repo.id, event.issue.number)
             if known is None or _waits_for(known, WaitFor.RELABEL):
                 return
+            if await self.starter.labelled_since(event.repo, event.issue, event.label):
+                return  # a late word of a label that is on again
             await self._cancel(event.repo, event.issue.number, event.sender, "label removed")
 
     async def _prioritised(self, event: IssueLabeled | IssueUnlabeled) -> None:
@@ -157,15 +167,18 @@ class Intake:
             return
         if task.text_sha256 == text_hash(event.issue):
             return
-        wait = Wait(
-            on=WaitFor.RELABEL,
-            reason="The issue was edited before work began; remove the label and put it on again",
-            since=self.commander.now(),
-        )
-        await self.queue.change(
-            task.id, lambda now: replace(now, status=Status.WAITING, wait=wait),
-            expect={Status.QUEUED},
-        )  # fmt: skip
+        at = self.commander.now()
+        await self.queue.change(task.id, lambda now: unconfirmed(now, at), expect={Status.QUEUED})
+
+    async def _gone(self, event: IssueGone) -> None:
+        """The issue ends, and its task with it; a merge of the change may close it, too."""
+        await self.queue.wake(closed_key(event.repo, event.issue.number))
+        task = await self.queue.find(event.repo.id, event.issue.number)
+        if task is None or task.status.ended:
+            return
+        in_production = task.phase is Phase.PRODUCTION_DEPLOYMENT
+        if event.how != "closed" or not in_production or await self.places.is_closed(task):
+            await self._cancel(event.repo, event.issue.number, event.sender, event.how)
 
     async def _cancel(self, repo: RepoRef, issue: int, by: Actor, how: str) -> None:
         task = await self.queue.find(repo.id, issue)
@@ -229,26 +242,24 @@ class Intake:
     # ── machines ─────────────────────────────────────────────────────────────────────────────
 
     async def _ran(self, event: RunEnded, inbox_id: int) -> None:
+        """What a run's deliveries say is kept, so that the step that they wake need not ask."""
         key = run_key(event.repo.id, event.run_id)
-        note = await self._noted(key, conclusion=event.conclusion)
         # Begun in this order they are done in this order, and wait for the disk only once.
-        await asyncio.gather(self.lasting.put(key, note), self.queue.wake(key, inbox_id=inbox_id))
+        await asyncio.gather(
+            self.lasting.add(key, conclusion=event.conclusion),
+            self.queue.wake(key, inbox_id=inbox_id),
+        )
 
     async def _deployed(self, event: Deployed) -> None:
         if event.run_id and event.environment_url:
-            key = run_key(event.repo.id, event.run_id)
-            await self.lasting.put(key, await self._noted(key, url=event.environment_url))
-
-    async def _noted(self, key: str, **said: str) -> str:
-        """What is kept of a run's deliveries, so that the step that they wake need not ask."""
-        known: Mapping[str, Any] = json.loads(await self.lasting.value(key) or "{}")
-        return json.dumps({**known, **said})
+            await self.lasting.add(run_key(event.repo.id, event.run_id), url=event.environment_url)
 
     async def _pull_changed(self, event: PullChanged, inbox_id: int) -> None:
         task = await self.queue.find_by_pull(event.repo.id, event.pull)
         if task is None or task.status.ended:
             return
         if event.action == "closed" and event.merged:
+            await self.queue.wake(approval_key(task))
             await self.queue.wake(pull_key(event.repo.id, event.pull), inbox_id=inbox_id)
         elif event.action == "closed" and not event.sender.is_bot:
             await self.queue.cancel(task.id, f"{event.sender.login} (pull request closed)")
@@ -257,6 +268,9 @@ class Intake:
     async def _pushed(self, event: Pushed) -> None:
         if event.ref == f"refs/heads/{event.repo.default_branch}":
             self.starter.configs.outdated(event.repo)
+            for task in await self.queue.live_of_repo(event.repo.id):
+                if _waits_for(task, WaitFor.CONFIGURATION):
+                    await self.queue.change(task.id, partial(mended, at=self.commander.now()))
 
 
 def _waits_for(task: Task, on: WaitFor) -> bool:

@@ -1,5 +1,6 @@
 """What people, runs and other Apps do on our pull requests, and our checks on everybody else's."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -29,11 +30,19 @@ from bot.log import get
 from bot.tasks.base import note
 from bot.tasks.ledger import Ledger
 from bot.tasks.queue import TaskQueue
-from bot.workflow.effects import Effects, Remote
+from bot.workflow.effects import Effects, Remote, place_of
 from bot.workflow.flow import bounds_of
 from bot.workflow.hidden import visible
 from bot.workflow.repoconfig import MAX_BYTES, PATH
-from bot.workflow.report.checks import E2E, GUARDIAN, TASK, foreign_check
+from bot.workflow.report.checks import (
+    E2E,
+    GUARDIAN,
+    TASK,
+    CheckPicture,
+    foreign_check,
+    group_check,
+    left_check,
+)
 from bot.workflow.report.words import counted
 from bot.workflow.sent_back import past_the_code, reviewed_again, sent_back
 from bot.workflow.starting import Starter
@@ -47,6 +56,8 @@ MAX_JOBS = 3
 MAX_PROBLEMS = 50
 OURS = (TASK, GUARDIAN, E2E)
 CONFIGURATION = "chimera / configuration"
+#: A merge group's branch names its pull request, gh-readonly-queue/main/pr-12-<sha of the base>.
+_GROUP = re.compile(r"/pr-(\d{1,10})-[0-9a-f]{7,64}$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +174,7 @@ class PullIntake:
             )
             return Remote(id=str(event.run_id))
 
-        effects = self._effects(f"run-{event.run_id}")
+        effects = self._effects(f"run-{event.run_id}", event.repo)
         await effects.ensure(EffectKind.PROTECTION_ANSWER, event.environment, {}, call)
 
     # ── other people's pull requests ─────────────────────────────────────────────────────────
@@ -172,10 +183,18 @@ class PullIntake:
         """A required check of ours must not block a pull request that is not ours."""
         if event.action not in {"opened", "reopened", "synchronize"}:
             return
-        if await self.queue.find_by_branch(event.repo.id, event.head_ref) is not None:
-            return
-        await self._pass(event.repo, event.head_sha, event.base_ref)
-        await self._check_configuration(event)
+        task = await self.queue.find_by_branch(event.repo.id, event.head_ref)
+        if task is None:
+            await self._pass(event.repo, event.head_sha, event.base_ref, foreign_check())
+            await self._check_configuration(event)
+        elif task.status.ended and task.facts.head_sha != event.head_sha:
+            if await self._has_our_check(event.repo, event.head_sha):
+                return  # a late word of a commit of ours
+            await self._pass(event.repo, event.head_sha, event.base_ref, left_check())
+
+    async def _has_our_check(self, repo: RepoRef, sha: str) -> bool:
+        hub = self.repo_of(repo)
+        return bool(await hub.checks(sha, name=TASK, app_id=hub.github.app_id))
 
     async def asked_again(self, event: CheckButton) -> None:
         """Somebody wants such a check anew: it is completed anew, so that nothing spins."""
@@ -184,23 +203,27 @@ class PullIntake:
 
         async def call() -> Remote:
             hub = self.repo_of(event.repo)
-            await hub.update_check(event.check_run_id, _passing(event.check_name))
+            again = _check(foreign_check(), event.check_name)
+            await hub.update_check(event.check_run_id, again)
             return Remote(id=str(event.check_run_id))
 
-        effects = self._effects(f"commit-{event.repo.id}-{event.head_sha}")
+        effects = self._effects(f"commit-{event.repo.id}-{event.head_sha}", event.repo)
         name = f"{event.check_run_id}/again-{self.now():.0f}"
         await effects.ensure(EffectKind.CHECK_UPDATE, name, {}, call)
 
     async def merge_group(self, event: MergeGroupAsked) -> None:
         """The same in the merge queue, where every required check is asked for again."""
-        await self._pass(event.repo, event.head_sha, event.repo.default_branch)
+        named = _GROUP.search(event.head_ref)
+        task = await self.queue.find_by_pull(event.repo.id, int(named[1])) if named else None
+        picture = group_check(task) if task is not None else foreign_check()
+        await self._pass(event.repo, event.head_sha, event.repo.default_branch, picture)
 
-    async def _pass(self, repo: RepoRef, sha: str, base: str) -> None:
+    async def _pass(self, repo: RepoRef, sha: str, base: str, picture: CheckPicture) -> None:
         rules = await self.repo_of(repo).rules(base)
         required = set(rules.required_checks) if rules is not None else set()
         for name in OURS:
             if name == TASK or name in required:
-                await self._report(repo, sha, name, _passing(name))
+                await self._report(repo, sha, name, _check(picture, name))
 
     async def _check_configuration(self, event: PullChanged) -> None:
         """A chimera.yml that would not work is told on the pull request that brings it."""
@@ -238,7 +261,7 @@ class PullIntake:
                 return Remote(id=str(run.id), url=run.html_url)
             return None
 
-        effects = self._effects(f"commit-{repo.id}-{sha}")
+        effects = self._effects(f"commit-{repo.id}-{sha}", repo)
         await effects.ensure(EffectKind.CHECK, name, {"sha": sha}, call, look_up)
 
     async def _runs(self, task: Task) -> set[int]:
@@ -247,8 +270,11 @@ class PullIntake:
         sent = [one for one in effects if one.kind is EffectKind.DISPATCH]
         return {int(one.remote_id) for one in sent if one.remote_id.isdecimal()}
 
-    def _effects(self, owner: str) -> Effects:
-        return Effects(self.ledger, self.now, task_id=owner, fence=None, quiet_s=self.quiet_s)
+    def _effects(self, owner: str, repo: RepoRef) -> Effects:
+        place = place_of(repo)
+        return Effects(
+            self.ledger, self.now, task_id=owner, fence=None, quiet_s=self.quiet_s, place=place
+        )
 
 
 def _thread(comment: ReviewComment) -> Thread:
@@ -267,11 +293,11 @@ def _dispatching(task: Task) -> bool:
     return task.status is Status.RUNNING and task.phase in phases
 
 
-def _passing(name: str) -> Check:
-    picture = foreign_check()
+def _check(picture: CheckPicture, name: str) -> Check:
+    """A completed check of ours by this name, with the words of `chimera / task`."""
     return Check(
         status=CheckStatus.COMPLETED,
-        conclusion=Conclusion.SUCCESS,
+        conclusion=Conclusion(picture.conclusion or Conclusion.SUCCESS),
         title=picture.title,
         summary=picture.summary if name == TASK else f"{picture.summary} ({name})",
     )

@@ -2,24 +2,27 @@
 
 from dataclasses import replace
 
-from bot.domain import Cause, EffectKind, EffectState, Facts, StepResult, Task
+from bot.domain import Cause, EffectKind, EffectState, Facts, StepResult, Task, WaitFor
 from bot.errors import Conflict, Refused
 from bot.github.repo import Repo
 from bot.workflow.effects import Remote
-from bot.workflow.phases.step import Ctx, back, restage, review_again, tail, trial_at
+from bot.workflow.phases.step import Ctx, back, restage, review_again, tail, trial_at, waiting
 from bot.workflow.publish import publish
 
 NOT_YET = 405  #: GitHub's answer while required checks, reviews or a merge queue stand before it
 
 
-async def update_with_base(task: Task, ctx: Ctx) -> StepResult | None:
-    """Where the base has moved: merge it into the branch, test, push, and stage again."""
+async def update_with_base(task: Task, ctx: Ctx, repo: Repo) -> StepResult | None:
+    """Where the base has moved: merge it into the branch, test, push, and stage again.
+
+    None where there is nothing to do, as after a merge by a person.
+    """
     facts = task.facts
     _, newest = await ctx.workspace.base()
     pushed = await ctx.workspace.at(facts.branch)
     if pushed not in ("", facts.head_sha):
         return review_again(facts, f"`{pushed[:7]}` was pushed; it is reviewed first")
-    if await ctx.workspace.contains(facts.head_sha, newest):
+    if await ctx.workspace.contains(facts.head_sha, newest) or await _is_merged(facts, repo):
         return None
     message = f"Merge {facts.base_ref} into {facts.branch}"
     try:
@@ -27,17 +30,36 @@ async def update_with_base(task: Task, ctx: Ctx) -> StepResult | None:
             facts.head_sha, newest, message=message, when=task.created_at
         )
     except Conflict as conflict:
-        said = f"`{facts.base_ref}` has moved and conflicts with the change: {conflict}"
-        return back(facts, said, Cause.CONFLICT, said)
-    if (red := await _red(ctx, sha)) is not None:
-        said = f"With the newest `{facts.base_ref}` the tests fail"
-        return back(facts, said, Cause.CONFLICT, f"{said}:\n\n{red}")
+        return waiting(facts, WaitFor.DECISION, _conflict(facts, conflict))
+    red = await _red(ctx, sha)
     await publish(task, ctx, sha, expected=facts.head_sha)
     tree = await ctx.workspace.tree(sha)
-    facts = replace(
-        facts, head_sha=sha, head_tree=tree, base_sha=newest, reviewed_sha=sha, approval=None
-    )
+    facts = replace(facts, head_sha=sha, head_tree=tree, base_sha=newest, approval=None)
+    if red is not None:
+        said = f"With the newest `{facts.base_ref}` the tests fail"
+        return back(facts, said, Cause.CONFLICT, f"{said}:\n\n{red}")
+    facts = replace(facts, reviewed_sha=sha)
     return restage(facts, f"`{facts.base_ref}` has moved; staged again with it", Cause.CONFLICT)
+
+
+def _conflict(facts: Facts, conflict: Conflict) -> str:
+    """The coder has no half-merged tree to work on; whoever knows both sides resolves it."""
+    return (
+        f"`{facts.base_ref}` has moved, and {conflict}. Merge `{facts.base_ref}` into "
+        f"`{facts.branch}` and push: it is reviewed, staged and validated again by itself"
+    )
+
+
+async def merged_by_a_person(task: Task, ctx: Ctx) -> bool:
+    """Whether the change was found merged already. Only after `update_with_base` had nothing to do:
+    the base has what the branch has not, then.
+    """
+    _, newest = await ctx.workspace.base()
+    return not await ctx.workspace.contains(task.facts.head_sha, newest)
+
+
+async def _is_merged(facts: Facts, repo: Repo) -> bool:
+    return (await repo.pull(facts.pull)).merged
 
 
 async def _red(ctx: Ctx, sha: str) -> str | None:
@@ -110,6 +132,11 @@ async def in_merge_queue(task: Task, ctx: Ctx) -> bool:
 def pull_key(repo_id: int, pull: int) -> str:
     """What a task that waits for its pull request to be merged is woken by."""
     return f"pull:{repo_id}/{pull}"
+
+
+def approval_key(task: Task) -> str:
+    """What a task that waits for an approval is woken by when its pull request is merged."""
+    return f"approval:{task.id}"
 
 
 def _queue_key(task: Task) -> str:

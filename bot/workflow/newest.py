@@ -31,6 +31,20 @@ async def on_newest_head(task: Task, ctx: Ctx) -> Task:
             kept.append(freeze(test.path, content))
     tree = await ctx.workspace.tree(head)
     facts = replace(
-        facts, head_sha=head, head_tree=tree, tests=tuple(kept), wip_sha="", approval=None
+        facts,
+        base_sha=await _base_in(head, task, ctx),
+        head_sha=head,
+        head_tree=tree,
+        tests=tuple(kept),
+        wip_sha="",
+        approval=None,
     )
     return replace(task, facts=facts)
+
+
+async def _base_in(head: str, task: Task, ctx: Ctx) -> str:
+    """The newest commit of the base that the branch contains: people merge the base into it, too,
+    and what came with that is no part of the change.
+    """
+    newest = await ctx.workspace.at(task.facts.base_ref)
+    return await ctx.workspace.merge_base(newest, head) or task.facts.base_sha

@@ -7,22 +7,25 @@ back as the time of the next look.
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from bot.domain import EffectKind, EffectState, Status, Task
-from bot.errors import LeaseLost
+from bot.errors import AuthFailed, Conflict, LeaseLost, RateLimited, Refused, StepError
 from bot.github.repo import Repo
 from bot.tasks.queue import TaskQueue
 from bot.workflow.effects import Effects, Remote
+from bot.workflow.ground import Ground, Survey
 from bot.workflow.paint_checks import CheckPainter
-from bot.workflow.painted import Painted, doubtful, dump, load
+from bot.workflow.painted import Painted, doubtful, dump, following, load
 from bot.workflow.report.labels import state_label
 from bot.workflow.report.marker import read_marker
 from bot.workflow.report.status import status_comment
 from bot.workflow.report.view import View
 
 LABEL_SETTLE_S = 3.0  #: a label that would be gone again in a moment is not worth two calls
+SHUT_S = 3600.0  #: between two looks at a place that lets nobody write for a time
 REACTIONS = {Status.COMPLETED: "rocket", Status.FAILED: "-1", Status.DEAD: "-1"}
 
 
@@ -41,25 +44,51 @@ EaselFor = Callable[[Task], Awaitable[Easel | None]]  #: None: the task is shown
 
 
 class Painter:
-    """One per process; a task is painted by one caller at a time."""
+    """One per process; an issue is painted on by one caller at a time."""
 
-    def __init__(self, queue: TaskQueue, easel_for: EaselFor) -> None:
+    def __init__(
+        self,
+        queue: TaskQueue,
+        easel_for: EaselFor,
+        survey: Survey,
+        now: Callable[[], float],
+    ) -> None:
         self._queue = queue
         self._easel_for = easel_for
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._survey = survey
+        self._now = now
+        self._locks: WeakValueDictionary[tuple[int, int], asyncio.Lock] = WeakValueDictionary()
 
     async def paint(self, task: Task) -> float | None:
         """Paint the task as it is stored now; returns when to look again, None: all is shown."""
-        async with self._lock(task.id):
+        async with self._lock(task):
             before = await self._queue.picture(task.id)  # first: a row read later is no older
-            return await self._paint(await self._queue.get(task.id), before)
+            now = await self._queue.get(task.id)
+            try:
+                return await self._paint(now, before)
+            except (Refused, AuthFailed, Conflict) as refusal:
+                return await self._shut_out(now, refusal)
+
+    async def _shut_out(self, task: Task, refusal: StepError) -> float | None:
+        """When to look again at a place that does not let us paint; None: it is not ours now.
+
+        Raises the refusal where the place is as it was.
+        """
+        found = await self._survey.look(task)
+        if found.ground in (Ground.OUT, Ground.GONE):
+            return None
+        if found.ground in (Ground.SUSPENDED, Ground.ARCHIVED):
+            return self._now() + SHUT_S
+        if await self._queue.repository_is(found.repo):
+            return self._now()
+        raise refusal
 
     async def paint_now(self, task: Task) -> None:
         """Show this state before going on, whatever would otherwise be put off.
 
         Raises LeaseLost where the step that wants it shown has lost its claim.
         """
-        async with self._lock(task.id):
+        async with self._lock(task):
             before = await self._queue.picture(task.id)
             if (await self._queue.get(task.id)).fence != task.fence:
                 raise LeaseLost(f"{task.id}: claim {task.fence} is not held any more")
@@ -70,17 +99,21 @@ class Painter:
         if easel is None:
             return None
         painted = load(before)
+        earlier, is_newest = await self._queue.others_of_issue(task)
+        if not painted.status and earlier is not None:
+            painted = following(load(earlier))
         if painted.status != task.status:
             painted.status = task.status.value
             await self._queue.queue_moved()
+        parts = PARTS if is_newest else [part for part in PARTS if part not in OF_THE_ISSUE]
         try:
-            looks = [await part(easel, painted) for part in PARTS]
+            looks, refused = await _all(parts, easel, painted)
         finally:
             if not await self._queue.save_picture(task.id, dump(painted), was=before):
                 await self._doubt(task.id)
-        if task.status.ended:
-            self._locks.pop(task.id, None)
-        return min((at for at in looks if at is not None), default=None)
+        if refused:
+            raise refused[0]
+        return min(looks, default=None)
 
     async def _doubt(self, task_id: str) -> None:
         """Another process painted meanwhile: nobody knows whose call came last, so all is drawn."""
@@ -94,7 +127,7 @@ class Painter:
 
         https://docs.github.com/en/rest/checks/runs#rerequest-a-check-run
         """
-        async with self._lock(task_id):
+        async with self._lock(await self._queue.get(task_id)):
             before = await self._queue.picture(task_id)
             painted = load(before)
             for check in painted.checks.values():
@@ -103,8 +136,9 @@ class Painter:
             await self._queue.save_picture(task_id, dump(painted), was=before)
         await self._queue.picture_soon(task_id)
 
-    def _lock(self, task_id: str) -> asyncio.Lock:
-        return self._locks.setdefault(task_id, asyncio.Lock())
+    def _lock(self, task: Task) -> asyncio.Lock:
+        key = (task.repo.id if task.repo is not None else 0, task.issue)
+        return self._locks.setdefault(key, asyncio.Lock())
 
 
 async def _receipt(easel: Easel, painted: Painted) -> float | None:
@@ -198,7 +232,7 @@ async def _label(easel: Easel, painted: Painted) -> float | None:
     """Exactly one state label, once the state has lasted a moment or is the last."""
     task = easel.view.task
     wanted = state_label(task, easel.view.config.labels).name
-    if wanted == painted.label:
+    if wanted == painted.label and not painted.swapping:
         painted.wanted_label = wanted
         return None
     if wanted != painted.wanted_label:
@@ -212,7 +246,8 @@ async def _label(easel: Easel, painted: Painted) -> float | None:
 
 async def _swap_label(easel: Easel, painted: Painted, wanted: str) -> None:
     task, repo = easel.view.task, easel.repo
-    painted.labels += 1  # before the calls: a try that failed may have been carried out
+    # Before the calls: a try that failed may have been carried out, in part.
+    painted.labels, painted.swapping = painted.labels + 1, True
 
     async def add() -> Remote:
         await repo.add_label(task.issue, wanted)
@@ -227,7 +262,7 @@ async def _swap_label(easel: Easel, painted: Painted, wanted: str) -> None:
 
         name = f"{painted.labels}-{old}"
         await easel.effects.ensure(EffectKind.LABEL_REMOVE, name, {}, remove)
-    painted.label, painted.doubt = wanted, False
+    painted.label, painted.doubt, painted.swapping = wanted, False, False
 
 
 async def _left_on(easel: Easel, painted: Painted, wanted: str) -> list[str]:
@@ -241,11 +276,13 @@ async def _left_on(easel: Easel, painted: Painted, wanted: str) -> list[str]:
         number, _, label = name.partition("-")
         if state is EffectState.CONFIRMED:
             removed[label] = max(removed.get(label, 0), int(number))
-    return [
+    left = [
         label
         for label, number in added.items()
         if label != wanted and (painted.doubt or number > removed.get(label, 0))
     ]
+    before = painted.label  # perhaps an earlier task's
+    return [*left, before] if before not in ("", wanted, *left) else left
 
 
 async def _checks(easel: Easel, painted: Painted) -> float | None:
@@ -267,8 +304,31 @@ async def _close(easel: Easel, painted: Painted) -> float | None:
     return None
 
 
+Part = Callable[[Easel, Painted], Awaitable[float | None]]
+
 #: In this order: the receipt is what a person sees first.
-PARTS = (_receipt, _comment, _pin, _checks, _label, _close)
+PARTS: Sequence[Part] = (_receipt, _comment, _pin, _checks, _label, _close)
+#: What an issue has once, and which therefore is its newest task's.
+OF_THE_ISSUE = frozenset({_receipt, _pin, _label, _close})
+
+
+async def _all(
+    parts: Sequence[Part], easel: Easel, painted: Painted
+) -> tuple[list[float], list[StepError]]:
+    """When each part wants another look, and what was refused: one part does not stop the others.
+
+    A locked issue takes no comment, and its labels and checks go on telling the truth.
+    """
+    looks: list[float] = []
+    refused: list[StepError] = []
+    for part in parts:
+        try:
+            at = await part(easel, painted)
+        except (Refused, Conflict, RateLimited) as error:
+            refused.append(error)
+        else:
+            looks += [at] if at is not None else []
+    return looks, refused
 
 
 def _urgent(task: Task) -> bool:

@@ -28,6 +28,7 @@ class Painted:
     edits: int = 0
     pinned: bool = False
     label: str = ""
+    swapping: bool = False  #: whether a change of the label has begun and may not be complete
     wanted_label: str = ""
     wanted_since: float = 0.0
     labels: int = 0  #: changes so far
@@ -47,6 +48,11 @@ _JSON = TypeAdapter(Painted)
 def load(text: str) -> Painted:
     """From the stored text; `{}` is a fresh one."""
     return _JSON.validate_json(text)
+
+
+def following(earlier: Painted) -> Painted:
+    """A fresh one for an issue that shows the reaction and the label of an earlier task."""
+    return Painted(reaction=earlier.reaction, reaction_id=earlier.reaction_id, label=earlier.label)
 
 
 def doubtful(painted: Painted) -> Painted:

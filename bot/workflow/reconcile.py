@@ -4,20 +4,21 @@ A looks at what GitHub failed to deliver and has it sent again. B compares open 
 with tasks, and waiting runs with what has become of them; B alone is enough for correctness.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
 
-from bot.domain import IssueSnapshot, RepoRef
-from bot.errors import StepError
+from bot.errors import ChimeraError
 from bot.github.app import App
-from bot.github.repo import Repo
-from bot.github.types import Issue
 from bot.log import get
 from bot.tasks.lasting import Lasting
 from bot.tasks.queue import TaskQueue
-from bot.workflow.starting import Starter
+from bot.workflow.comparing import Comparer
 
 log = get("workflow")
+
+T = TypeVar("T")
 
 MAX_REDELIVERIES = 3  #: of one delivery
 LOOK_BACK = 1000  #: deliveries
@@ -25,13 +26,14 @@ LOOK_BACK = 1000  #: deliveries
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciler:
-    """The two sweeps. Trouble with one repository does not keep the others waiting."""
+    """The two sweeps."""
 
     queue: TaskQueue
     lasting: Lasting
-    starter: Starter
     app: App
-    repo_of: Callable[[RepoRef], Repo]
+    comparer: Comparer
+    again: Callable[[], None]  #: have the second one done once more, soon
+    one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def redeliver(self) -> list[str]:
         """A: have GitHub send again what it could not deliver, at most three times each.
@@ -56,50 +58,29 @@ class Reconciler:
         return asked
 
     async def compare(self) -> None:
-        """B: every labelled open issue has its task."""
+        """B: what GitHub shows of every repository against our tasks; see `comparing`."""
+        async with self.one_at_a_time:
+            if not await self._compare_all():
+                self.again()
+
+    async def _compare_all(self) -> bool:
+        """False where a repository has more to start than fits into one round."""
+        covered: set[int] = set()
+        done = True
         for installation in await self.app.installations():
             if installation.suspended:
                 continue
             for repo in await self.app.repositories(installation.id):
-                try:
-                    await self._compare(repo)
-                except StepError as error:
-                    log.warning("sweep_failed", repository=repo.full_name, error=str(error))
+                covered.add(repo.id)
+                done &= await self._one(repo.full_name, self.comparer.compare(repo), True)
+        for repo_id in await self.queue.live_repositories() - covered:
+            await self._one(f"repository {repo_id}", self.comparer.left_behind(repo_id), None)
+        return done
 
-    async def _compare(self, repo: RepoRef) -> None:
-        config = await self.starter.config_of(repo)
-        label = config.trigger.label
-        for issue in await self.repo_of(repo).issues(labels=[label], state="open"):
-            if issue.is_pull:
-                continue
-            known = await self.queue.find(repo.id, issue.number)
-            if known is not None and not known.status.ended:
-                continue
-            await self._start_missed(repo, issue, label)
-
-    async def _start_missed(self, repo: RepoRef, issue: Issue, label: str) -> None:
-        events = [
-            event
-            for event in await self.repo_of(repo).label_events(issue.number)
-            if event.added and event.label == label
-        ]
-        newest = max(events, key=lambda event: event.id, default=None)
-        if newest is None or newest.actor.is_bot:
-            return
-        config = await self.starter.config_of(repo)
-        if not await self.starter.may_start(repo, newest.actor, config):
-            return
-        await self.starter.start(
-            repo, _snapshot(issue), newest.actor, config, label_event_id=str(newest.id)
-        )
-
-
-def _snapshot(issue: Issue) -> IssueSnapshot:
-    return IssueSnapshot(
-        number=issue.number,
-        title=issue.title,
-        body=issue.body,
-        author=issue.author,
-        labels=issue.labels,
-        html_url=issue.html_url,
-    )
+    async def _one(self, name: str, looking: Awaitable[T], otherwise: T) -> T:
+        """Trouble with one repository does not keep the others waiting."""
+        try:
+            return await looking
+        except ChimeraError as error:
+            log.warning("sweep_failed", repository=name, error=str(error))
+            return otherwise

@@ -8,6 +8,7 @@ from pathlib import Path
 from bot.agents.acp import AcpAgent
 from bot.agents.agent import Agent
 from bot.agents.command import CommandAgent
+from bot.agents.fallback import FallbackAgent
 from bot.agents.gateway_dialects import Upstream, family_of
 from bot.agents.llm import LlmAgent, ModelChoice
 from bot.agents.replay import Recording, ReplayAgent
@@ -90,6 +91,17 @@ def _program(command: str) -> list[Path]:
 
 
 def _agent(settings: Settings, role: Role, chosen: AgentSettings) -> Agent | None:
+    first, behind = _one(settings, role, chosen), chosen.fallback_agent
+    if first is None or behind is None:
+        return first
+    named = behind if behind.model else behind.model_copy(update={"model": settings.model})
+    second = _agent(settings, role, named)
+    if second is None:
+        raise ConfigError(f"agents.{role}.fallback_agent: name a model, or leave it out")
+    return FallbackAgent(first, second)
+
+
+def _one(settings: Settings, role: Role, chosen: AgentSettings) -> Agent | None:
     match chosen.use:
         case AgentUse.LLM:
             return _llm(settings, chosen)
@@ -107,8 +119,10 @@ def _agent(settings: Settings, role: Role, chosen: AgentSettings) -> Agent | Non
 def _llm(settings: Settings, chosen: AgentSettings) -> Agent | None:
     if not chosen.model:
         return None
-    models = [chosen.model, *([chosen.fallback] if chosen.fallback else [])]
-    choices = [choice_of(settings, model, chosen.base_url) for model in models]
+    choices = [choice_of(settings, chosen.model, chosen.base_url)]
+    if chosen.fallback:  # of another provider it is where that one's models are
+        same = _provider(chosen.fallback) == _provider(chosen.model)
+        choices.append(choice_of(settings, chosen.fallback, chosen.base_url if same else ""))
     return LlmAgent(*choices)
 
 
@@ -146,8 +160,13 @@ def _acp(settings: Settings, role: Role, chosen: AgentSettings) -> Agent | None:
 
 def _key(settings: Settings, model: str) -> str:
     """Of the model's provider; empty where there is none."""
-    key = settings.model_keys.get(model.partition(":")[0].partition("-")[0])
+    key = settings.model_keys.get(_provider(model))
     return key.get_secret_value() if key is not None else ""
+
+
+def _provider(model: str) -> str:
+    """Whose key it takes: "openai-chat:…" and "openai-responses:…" are both OpenAI's."""
+    return model.partition(":")[0].partition("-")[0]
 
 
 def _command_line(role: Role, chosen: AgentSettings) -> str:

@@ -46,11 +46,20 @@ class Configs:
         self._shared: dict[str, tuple[float, bytes | None]] = {}
         self._known: dict[tuple[str, str], Effective] = {}
         self._heads: dict[int, tuple[float, str]] = {}
+        self._valid: dict[int, Effective] = {}
 
     async def of_task(self, task: Task, origin: Origin) -> Effective:
-        """The configuration that the task keeps. Raises ConfigError."""
-        sha = task.facts.base_sha or await self._head(origin)
-        return await self._at(origin, sha)
+        """The configuration that the task keeps; before it has a base, the newest. Raises
+        ConfigError.
+        """
+        return await self._at(origin, _kept(task) or await self._head(origin))
+
+    async def shown(self, task: Task) -> Effective:
+        """The same for whoever only tells of the task: without a base, at most a minute old."""
+        assert task.repo is not None, "a task without a repository is shown nowhere"
+        if not (sha := _kept(task)):
+            return await self.current(task.repo)
+        return await self._at(self._origin_of(task.repo), sha)
 
     async def current(self, repo: RepoRef) -> Effective:
         """The configuration of the default branch, at most a minute old. Raises ConfigError."""
@@ -59,7 +68,17 @@ class Configs:
         if self._now() - at > FRESH_S:
             sha = await self._head(origin)
             self._heads[repo.id] = (self._now(), sha)
-        return await self._at(origin, sha)
+        self._valid[repo.id] = found = await self._at(origin, sha)
+        return found
+
+    def last_valid(self, repo: RepoRef) -> Effective | None:
+        """What `current` gave last, since this process began; None where it never could."""
+        return self._valid.get(repo.id)
+
+    async def branches(self, repo: RepoRef, prefix: str) -> tuple[str, ...]:
+        """The branches that begin so, as `current` has seen them last."""
+        mirror = self._git.mirror_path(self._origin_of(repo).key)
+        return await self._git.branches(mirror, prefix) if mirror.exists() else ()
 
     def outdated(self, repo: RepoRef) -> None:
         """The default branch was pushed to."""
@@ -95,3 +114,8 @@ class Configs:
         found = await self._shared_file(repo)
         self._shared[repo.owner] = (self._now(), found)
         return found
+
+
+def _kept(task: Task) -> str:
+    """The commit whose configuration the task keeps, whatever its base becomes; empty: none yet."""
+    return task.facts.config_sha or task.facts.base_sha

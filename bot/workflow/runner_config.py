@@ -7,6 +7,7 @@ what else stands in the same file is nobody's business here.
 import ast
 import configparser
 import json
+import re
 import tomllib
 from collections.abc import Callable
 
@@ -22,6 +23,7 @@ WHOLE = [
     "karma.conf.*",
     "jest.config.*",
     "jest.setup.*",
+    "setupTests.*",
     "vitest.config.*",
     "vitest.workspace.*",
     "vitest.setup.*",
@@ -42,6 +44,8 @@ SHADOWS = [
     "*.pth",
 ]
 
+_MAX_SECTIONS = 8  #: of a vite.config that are compared
+
 #: Functions in a conftest.py by which it can choose, change or excuse tests.
 _HOOKS = ("pytest_", "collect_ignore")
 
@@ -57,7 +61,8 @@ def changed_runner(path: str, old: str | None, new: str | None) -> str | None:
         return "the test runner's configuration was changed"
     if name == "conftest.py":
         return _changed_conftest(old, new)
-    return _changed_section(_SECTIONS[name], old, new) if name in _SECTIONS else None
+    read = _SECTIONS.get("vite.config" if name.startswith("vite.config.") else name)
+    return _changed_section(read, old, new) if read is not None else None
 
 
 _Reader = Callable[[str], object]
@@ -135,7 +140,23 @@ def _package_json(text: str) -> object:
     return [tests, *(document.get(key) for key in ("jest", "vitest", "mocha", "ava"))]
 
 
+def _vite(text: str) -> object:
+    """What stands in the braces of `test: {…}`, which vitest reads there."""
+    sections = []
+    for begin in re.finditer(r"\btest\s{0,9}:\s{0,9}\{", text):
+        depth = 0
+        for sign in re.finditer(r"[{}]", text[begin.end() - 1 :]):
+            depth += 1 if sign[0] == "{" else -1
+            if depth == 0:
+                sections.append(text[begin.start() : begin.end() + sign.start()])
+                break
+        if len(sections) == _MAX_SECTIONS:
+            break
+    return ["".join(section.split()) for section in sections]
+
+
 _SECTIONS: dict[str, _Reader] = {
+    "vite.config": _vite,
     "pyproject.toml": _pyproject,
     "setup.cfg": _ini("tool:pytest"),
     "tox.ini": _ini("pytest", "testenv", "tox"),

@@ -30,6 +30,9 @@ log = get("workflow")
 HOUR_S = 3600.0
 STARTS_BY_ACTOR = 10  #: in an hour and a repository
 STARTS_IN_REPOSITORY = 30  #: in an hour
+EDITED = "The issue was edited before work began; remove the label and put it on again"
+NO_RESPONSE = "_No response_"  #: what GitHub writes for a field of a form that was left empty
+MAX_ADDRESS = 2000  #: characters of a target URL
 HIGH, LOW = 8, 2  #: what the priority labels mean
 
 
@@ -44,7 +47,7 @@ class Starter:
     now: Callable[[], float]
 
     async def config_of(self, repo: RepoRef) -> RepoConfig:
-        """The repository's configuration; the defaults where its file is broken.
+        """The repository's configuration; where its file is broken, the last that was not.
 
         A task of a broken configuration is accepted and waits with that reason.
         """
@@ -52,7 +55,13 @@ class Starter:
             return (await self.configs.current(repo)).config
         except ConfigError as error:
             log.warning("configuration_broken", repository=repo.full_name, error=str(error))
-            return Effective().config
+            return (self.configs.last_valid(repo) or Effective()).config
+
+    async def config_for(self, repo: RepoRef, task: Task | None) -> RepoConfig:
+        """What a task keeps from its beginning; without one, the repository's of now."""
+        if task is None or not task.facts.base_sha:
+            return await self.config_of(repo)
+        return (await self.configs.shown(task)).config
 
     async def may_start(self, repo: RepoRef, actor: Actor, config: RepoConfig) -> bool:
         """A label proves nothing: issue forms put it on for any author. The sender's role does."""
@@ -76,8 +85,12 @@ class Starter:
         inbox_id: int | None = None,
         priority: int | None = None,
         budget_usd: float | None = None,
+        confirmed: bool = True,
     ) -> tuple[Task, bool]:
-        """The issue's task, and whether it is new."""
+        """The issue's task, and whether it is new.
+
+        Where the text may be another than the labelled one, it is not `confirmed`, and waits.
+        """
         at = self.now()
         title, feature = readable(issue)
         task = Task(
@@ -94,12 +107,37 @@ class Starter:
             created_at=at,
             run_at=at,
         )
-        task = await self._within_pace(task, repo)
+        task = await self._within_pace(task, repo) if confirmed else unconfirmed(task, at)
         await limit_lane(self.lasting, repo, config)
         made, new = await self.queue.submit(task, inbox_id=inbox_id, label_event_id=label_event_id)
         if new:
             log.info("task_created", task=made.id, repository=repo.full_name, issue=issue.number)
         return made, new
+
+    async def labelled_since(self, repo: RepoRef, issue: IssueSnapshot, label: str) -> bool:
+        """Whether the label was put on again after the issue was as this delivery shows it."""
+        if not issue.updated_at:
+            return False
+        events = await self.repo_of(repo).label_events(issue.number)
+        added = [event.at for event in events if event.added and event.label == label]
+        return max(added, default="") > issue.updated_at
+
+    async def confirm(
+        self,
+        task: Task,
+        issue: IssueSnapshot,
+        *,
+        label_event_id: str,
+        inbox_id: int | None = None,
+    ) -> None:
+        """A new label stands behind the text as it is now."""
+        await self.queue.labelled_again(task.id, label_event_id)
+        await self.queue.change(
+            task.id,
+            lambda now: replace(with_text(now, issue), status=Status.QUEUED, wait=None),
+            inbox_id=inbox_id,
+            expect={Status.WAITING},
+        )
 
     async def _within_pace(self, task: Task, repo: RepoRef) -> Task:
         """A flood is accepted and spread: what is too much in an hour waits for the next."""
@@ -129,6 +167,12 @@ async def limit_lane(lasting: Lasting, repo: RepoRef, config: RepoConfig) -> Non
     await lasting.limit_lane(repo, said)
 
 
+def unconfirmed(task: Task, at: float) -> Task:
+    """The task, waiting for a new label, for its text was changed since the last one."""
+    wait = Wait(on=WaitFor.RELABEL, reason=EDITED, since=at)
+    return replace(task, status=Status.WAITING, wait=wait)
+
+
 def text_hash(issue: IssueSnapshot) -> str:
     """What tells whether the text is still the one that was labelled."""
     text = f"{issue.title}\n\n{issue.body}"
@@ -136,12 +180,12 @@ def text_hash(issue: IssueSnapshot) -> str:
 
 
 def target_url_of(body: str) -> str:
-    """The address under the issue form's heading "Target URL"; empty without one."""
+    """What stands under the issue form's heading "Target URL"; empty without anything."""
     lines = [line.strip() for line in body.splitlines()]
     for number, line in enumerate(lines):
         if line.lower() == "### target url":
             said = next((text for text in lines[number + 1 :] if text), "")
-            return said if said.startswith(("http://", "https://")) else ""
+            return "" if said == NO_RESPONSE or said.startswith("#") else said[:MAX_ADDRESS]
     return ""
 
 

@@ -24,6 +24,8 @@ Steer = Callable[[Task, Command, Actor, float, str], Task]
 
 def _retry(task: Task, command: Command, _actor: Actor, at: float, _via: str) -> Task:
     _check_text(task)
+    if task.status is Status.DEAD and command.phase is None:
+        return _on_from_there(task, at)
     phase = command.phase or _stopped_at(task)
     _check_ground(task.facts, phase)
     cursor = Cursor(phase=phase, round=task.cursor.round, turn=1, attempt=task.cursor.attempt + 1)
@@ -32,6 +34,11 @@ def _retry(task: Task, command: Command, _actor: Actor, at: float, _via: str) ->
     queued = _queued(task, at)
     facts = forgotten(queued.facts, phase)
     return replace(queued, cursor=cursor, facts=facts, cause=None, cancel_by="")
+
+
+def _on_from_there(task: Task, at: float) -> Task:
+    """The very step that machinery broke: what it has done is found and adopted, not done anew."""
+    return replace(_queued(task, at), cause=None, cancel_by="")
 
 
 def _pause(task: Task, command: Command, actor: Actor, at: float, _via: str) -> Task:
@@ -116,12 +123,24 @@ def _rollback(task: Task, _command: Command, actor: Actor, at: float, _via: str)
     return replace(queued, facts=facts, cursor=cursor)
 
 
+def mended(task: Task, at: float) -> Task:
+    """The task tried again, where it waits for the configuration: somebody may have mended it."""
+    waits = task.status is Status.WAITING and task.wait is not None
+    if waits and task.wait is not None and task.wait.on is WaitFor.CONFIGURATION:
+        return _queued(task, at)
+    return task
+
+
 def forgotten(facts: Facts, phase: Phase) -> Facts:
-    """The facts without those that `phase` and the ones after it would find out anew."""
+    """The facts without those that `phase` and the ones after it would find out anew.
+
+    What a person approved and what was then merged stays approved: nobody is asked twice for it,
+    and the evidence says whose word it was.
+    """
     kept = facts
     for member in ORDER[ORDER.index(phase) :]:
         kept = replace(kept, **_LEARNED.get(member, {}))
-    return kept
+    return replace(kept, approval=facts.approval) if facts.merge_sha else kept
 
 
 def check_self_approval(task: Task, actor: Actor, *, prevented: bool) -> None:
@@ -199,7 +218,13 @@ def _stopped_at(task: Task) -> Phase:
 _LEARNED: Mapping[Phase, dict[str, Any]] = {
     Phase.E2E_TEST_GENERATION: {"base_checks": None, "feedback": (), "last_failure": ""},
     Phase.CODE_IMPLEMENTATION: {"wip_sha": "", "last_failure": "", "green": ()},
-    Phase.GUARDIAN_REVIEW: {"findings": (), "review_summary": "", "reviewed_sha": ""},
+    Phase.GUARDIAN_REVIEW: {
+        "findings": (),
+        "review_summary": "",
+        "reviewed_sha": "",
+        "tests_compared": "",
+        "weaker_tests_by": "",
+    },
     Phase.STAGING_DEPLOYMENT: {"staging": None},
     Phase.E2E_VALIDATION: {"validation": None, "validated_sha": "", "validated_tree": ""},
     Phase.PRODUCTION_DEPLOYMENT: {

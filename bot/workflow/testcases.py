@@ -51,7 +51,8 @@ _GLOBS = (
         Depth.HASH,
         (
             *("*_test.go", "*_spec.rb", "*Test.java", "*Test.kt", "*Tests.cs", "*_test.exs"),
-            *(f"**/{folder}/**" for folder in ("tests", "test", "spec", "__tests__")),
+            "*.snap",
+            *(f"**/{folder}/**" for folder in ("tests", "test", "spec", "__tests__", "__mocks__")),
         ),
     ),
 )

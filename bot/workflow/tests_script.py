@@ -7,7 +7,7 @@ hides its tests from the scan shows as one that lost them.
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.workflow.testcases import TestCase
 
@@ -23,6 +23,17 @@ _TRIVIAL = re.compile(
     r"(?:(?:toBe|toEqual|toStrictEqual)\(\1\)|toBeTruthy\(\)|toBeDefined\(\)|toBeFalsy\(\))"
     r"|assert(?:\.ok)?\((?:true|1)\)"
 )
+_NEVER = re.compile(  # true of no program
+    r"expect\((?:true\)\.toBe\(false|false\)\.toBe\(true|true\)\.toBeFalsy\(|false\)\.toBeTruthy\()"
+    r"|(?:expect|assert)\.fail\(|assert(?:\.ok)?\((?:false|0)\)"
+)
+_ASKED = re.compile(r"\s{0,99}\.")
+_TRY = re.compile(r"(?<![\w$.])try\s{0,9}\{")
+_CATCH = re.compile(r"\s{0,99}catch\s{0,9}(?:\([^()]{0,200}\)\s{0,9})?\{")
+_MINDS = re.compile(r"(?<![\w$])(?:throw|expect|assert|fail|reject)(?![\w$])")
+_AFTER = re.compile(r"[{;}]\s{0,99}\Z")
+_BEFORE = 100  #: characters before an assertion that tell whether a condition is over it
+_TABLE_DEPTH = 2  #: of brackets around a row: those of the call and of the array
 _SKIPS = frozenset(["skip", "todo", "failing", "fails", "skipIf", "runIf"])
 _GROUPS = frozenset(("describe", "suite", "context"))
 MAX_STATEMENT = 400  #: characters of an assertion that are compared
@@ -38,43 +49,97 @@ class _Region:
     is_group: bool
     marks: int
     only: bool
+    cases: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Assert:
+    """An assertion: where it begins, what it says, and whether it says anything."""
+
+    at: int
+    text: str
+    says: bool
 
 
 def read_script(text: str) -> list[TestCase]:
     """The tests of one file, titles joined with ` › ` as the runners print them."""
     plain = _blanked(text)
-    regions = _regions(text, plain, _brackets(plain))
-    asserts = [(m.start(), _statement(text, plain, m.start())) for m in _ASSERT.finditer(plain)]
+    round_, curly = _brackets(plain, "()"), _brackets(plain, "{}")
+    asserts = [
+        _Assert(at=m.start(), text=_statement(text, plain, m.start()), says=_says(plain, m, round_))
+        for m in _ASSERT.finditer(plain)
+    ]
+    swallowing = _swallowing(plain, curly, [one.at for one in asserts])
+    opens, closes = sorted(curly), sorted(curly.values())
     starts = [m.end() for m in re.finditer("\n", text)]
     cases: list[TestCase] = []
     around: list[_Region] = []
     at = 0
-    for region in regions:
+    for region in _regions(text, plain, round_):
         while around and around[-1].end < region.start:
             around.pop()
         if region.is_group:
             around.append(region)
             continue
-        while at < len(asserts) and asserts[at][0] < region.start:
+        while at < len(asserts) and asserts[at].at < region.start:
             at += 1
         inside = []
-        while at < len(asserts) and asserts[at][0] <= region.end:
-            inside.append(asserts[at][1])
+        while at < len(asserts) and asserts[at].at <= region.end:
+            inside.append(asserts[at])
             at += 1
-        cases.append(_case(bisect_right(starts, region.start) + 1, region, around, inside))
+        case = TestCase(
+            name=" › ".join(r.title for r in (*around, region)),
+            line=bisect_right(starts, region.start) + 1,
+            marks=region.marks + sum(r.marks for r in around),
+            only=region.only or any(r.only for r in around),
+            swallows=_between(swallowing, region.start, region.end),
+            cases=region.cases,
+        )
+        straight = {
+            one.at
+            for one in inside
+            if _between(opens, region.start, one.at) - _between(closes, region.start, one.at) == 1
+            and _AFTER.search(plain, max(0, one.at - _BEFORE), one.at)
+        }
+        cases.append(_weighed(case, inside, straight))
     return cases
 
 
-def _case(line: int, region: _Region, around: list[_Region], inside: list[str]) -> TestCase:
-    real = tuple(s for s in inside if not _TRIVIAL.match(s))
-    return TestCase(
-        name=" › ".join(r.title for r in (*around, region)),
-        line=line,
-        asserts=real,
-        trivial=len(inside) - len(real),
-        marks=region.marks + sum(r.marks for r in around),
-        only=region.only or any(r.only for r in around),
-    )
+def _weighed(case: TestCase, inside: list[_Assert], straight: set[int]) -> TestCase:
+    """The case with what its assertions are worth; `straight` ones are under no condition."""
+    hopeless = {one.at for one in inside if one.at in straight and _NEVER.match(one.text)}
+    trivial = {one.at for one in inside if not one.says or _TRIVIAL.match(one.text)}
+    worthless = hopeless | trivial
+    real = tuple(one.text for one in inside if one.at not in worthless)
+    return replace(case, asserts=real, trivial=len(trivial), always_fails=len(hopeless))
+
+
+def _between(places: list[int], start: int, end: int) -> int:
+    """How many of the sorted places lie after `start` and up to `end`."""
+    return bisect_right(places, end) - bisect_right(places, start)
+
+
+def _says(plain: str, call: re.Match[str], closing: dict[int, int]) -> bool:
+    """Whether anything is asked of what `expect(…)` was given: alone it never fails."""
+    if not call[0].startswith("expect") or "." in call[0]:
+        return True
+    end = closing.get(call.end() - 1, len(plain))
+    return _ASKED.match(plain, end + 1) is not None
+
+
+def _swallowing(plain: str, closing: dict[int, int], asserts: list[int]) -> list[int]:
+    """Where an assertion is tried and its failure caught, and nothing is made of that."""
+    found = []
+    for tried in _TRY.finditer(plain):
+        end = closing.get(tried.end() - 1)
+        inside = _between(asserts, tried.start(), end) if end is not None else 0
+        caught = _CATCH.match(plain, end + 1) if inside and end is not None else None
+        if caught is None:
+            continue
+        last = closing.get(caught.end() - 1, len(plain))
+        if not _MINDS.search(plain, caught.end(), last):
+            found.append(tried.start())
+    return found
 
 
 def _regions(text: str, plain: str, closing: dict[int, int]) -> list[_Region]:
@@ -92,6 +157,7 @@ def _regions(text: str, plain: str, closing: dict[int, int]) -> list[_Region]:
                 is_group=match["kind"] in _GROUPS,
                 marks=len(chain & _SKIPS) + (match["prefix"] == "x"),
                 only="only" in chain or match["prefix"] == "f",
+                cases=_rows(plain, match.end(), opened),
             )
         )
     return regions
@@ -106,6 +172,26 @@ def _arguments(plain: str, at: int, closing: dict[int, int], *, tabled: bool) ->
         rest = re.compile(r"\s{0,99}\(").match(plain, end + 1)
         return rest.end() - 1 if rest else None
     return at if plain[at] == "(" else None
+
+
+def _rows(plain: str, start: int, opened: int) -> int:
+    """Rows of a written-out table between `each` and the arguments; 1 without one."""
+    table = plain[start:opened]
+    if table.startswith("`"):
+        return max(1, sum(bool(line.strip()) for line in table.strip("` ").splitlines()) - 1)
+    depth, rows, filled = 0, 0, False
+    for sign in re.finditer(r"[\[({\])},]|[^\s\[({\])},]+", table):
+        match sign[0]:
+            case "[" | "(" | "{":
+                filled = filled or depth >= _TABLE_DEPTH
+                depth += 1
+            case "]" | ")" | "}":
+                depth -= 1
+            case "," if depth == _TABLE_DEPTH:
+                rows, filled = rows + filled, False
+            case _:
+                filled = filled or depth >= _TABLE_DEPTH
+    return max(1, rows + filled)
 
 
 _TITLE = re.compile(r"\(\s{0,99}([\"'`])((?:(?!\1)[^\\]|\\.){0,300})\1", re.DOTALL)
@@ -123,12 +209,12 @@ def _statement(text: str, plain: str, at: int) -> str:
     return re.sub(r"\s+", "", text[at:end])
 
 
-def _brackets(plain: str) -> dict[int, int]:
-    """Each opening parenthesis and where it closes."""
+def _brackets(plain: str, pair: str) -> dict[int, int]:
+    """Each opening bracket of this pair and where it closes."""
     opened: list[int] = []
     closing: dict[int, int] = {}
-    for match in re.finditer(r"[()]", plain):
-        if match[0] == "(":
+    for match in re.finditer(f"[{pair}]", plain):
+        if match[0] == pair[0]:
             opened.append(match.start())
         elif opened:
             closing[opened.pop()] = match.start()

@@ -4,6 +4,7 @@ An exit code is the truth; what the output says is read only to tell an honest f
 broken test, and to count.
 """
 
+import contextlib
 import json
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from bot.agents.cage import Cage
 from bot.agents.cage_policy import Bind, CageLimits, WayOut
+from bot.agents.cage_proxy import Reach, proxied
 from bot.agents.cage_run import Ran
 from bot.config.repo import RepoConfig
 from bot.domain import Proof
@@ -22,6 +24,7 @@ from bot.workflow.runners import Counts, read_output
 
 LOG_KEPT = 20_000  #: characters of a log that are kept as evidence, from its end
 READY_S = 30.0
+NOWHERE = Reach(ways=(), env={})
 _SCRIPT = "/run/chimera/serve_and_test.py"
 _OUT = "/run/chimera/out"
 
@@ -49,19 +52,23 @@ class Bench:
             wall_s=wall_s, memory_mb=config.cage.memory_mb, pids=config.cage.pids
         )
 
-    async def setup(
-        self,
-        checkout: Path,
-        network: Sequence[WayOut] = (),
-        env: Mapping[str, str] | None = None,
-    ) -> str | None:
-        """Runs the repository's `setup` lines; the failing line's log, or None."""
-        for line in self._config.setup:
-            ran = await self._cage.run(
-                line, workspace=checkout, limits=self._limits, network=network, env=env
-            )
-            if not ran.ok:
-                return f"$ {line}\n{_log(ran)}"
+    async def setup(self, checkout: Path) -> str | None:
+        """Runs the repository's `setup` lines; the failing line's log, or None.
+
+        Their only way out is a proxy that opens the listed hosts.
+        """
+        places = frozenset(_place(host) for host in self._config.cage.setup_hosts)
+        async with proxied(places) if places else contextlib.nullcontext(NOWHERE) as way:
+            for line in self._config.setup:
+                ran = await self._cage.run(
+                    line,
+                    workspace=checkout,
+                    limits=self._limits,
+                    network=way.ways,
+                    env=way.env,
+                )
+                if not ran.ok:
+                    return f"$ {line}\n{_log(ran)}"
         return None
 
     async def checks(self, checkout: Path, sha: str) -> Trial:
@@ -135,6 +142,12 @@ class Bench:
             ready=ready if isinstance(ready, bool) else None,
             connections=connections if isinstance(connections, int) else None,
         )
+
+
+def _place(host: str) -> tuple[str, int]:
+    """What the proxy compares: `name` is the name on HTTPS's port."""
+    name, _, port = host.partition(":")
+    return name.lower(), int(port or 443)
 
 
 def _log(ran: Ran) -> str:

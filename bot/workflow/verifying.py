@@ -14,6 +14,7 @@ from bot.domain import Proof
 from bot.errors import InputError, SetupFailed
 from bot.github.git import Git
 from bot.workflow.evidence import faults_in
+from bot.workflow.gates import freeze
 from bot.workflow.local import local_origin
 from bot.workflow.repoconfig import MAX_BYTES, PATH
 from bot.workflow.trial import Bench, Trial
@@ -74,16 +75,33 @@ class _Rerun:
         commits = self._sections["commits"]
         missing = [
             f"{name} {commits[name][:7]}"
-            for name in ("base", "tests", "head")
-            if not await workspace.known(commits[name])
+            for name in ("base", "tests", "head", "validated")
+            if commits[name] and not await workspace.known(commits[name])
         ]
         self._note("commits", not missing, _missing(missing))
         if missing:
             return
-        tree = await workspace.tree(commits["head"])
-        self._note("tree", tree == commits["head_tree"], f"the head's tree is {tree[:7]}")
+        await self._trees(workspace, commits)
+        await self._accepted(workspace, commits["head"])
         bench = await self._bench(workspace, commits["base"])
         await self._proofs(workspace, bench, commits)
+
+    async def _trees(self, workspace: Workspace, commits: Mapping[str, str]) -> None:
+        said = {name: commits[f"{name}_tree"] for name in ("head", "validated") if commits[name]}
+        real = {name: await workspace.tree(commits[name]) for name in said}
+        trees = ", ".join(f"the {name}'s tree is {tree[:7]}" for name, tree in real.items())
+        self._note("tree", real == said, trees)
+
+    async def _accepted(self, workspace: Workspace, head: str) -> None:
+        """The tests that were accepted are the ones in the head, to the byte."""
+        tests = self._sections["tests"]
+        changed = []
+        for test in tests:
+            content = await workspace.read(head, test["path"])
+            if content is None or freeze(test["path"], content).sha256 != test["sha256"]:
+                changed.append(test["path"])
+        detail = f"not as accepted: {', '.join(changed)}" if changed else f"{len(tests)} unchanged"
+        self._note("accepted tests", not changed, detail)
 
     async def _proofs(self, workspace: Workspace, bench: Bench, commits: Mapping[str, str]) -> None:
         red = await bench.e2e(await _laid(workspace, bench, commits["tests"]), commits["tests"])
@@ -135,7 +153,7 @@ def _told(counts: Mapping[str, Any]) -> str:
 
 def _missing(missing: list[str]) -> str:
     if not missing:
-        return "base, tests and head are here"
+        return "the commits are here"
     return f"not in this clone: {', '.join(missing)}; fetch the branch, or the pull request's ref"
 
 

@@ -43,6 +43,9 @@ class Taken:
     raw: Changes
 
 
+NOTHING = Taken(files=(), odd=(), raw=Changes())
+
+
 class Workspace:
     """One task's place on this machine."""
 
@@ -51,6 +54,7 @@ class Workspace:
         self._origin = origin
         self._folder = folder
         self._mirror = git.mirror_path(origin.key)
+        self._laid: dict[Path, str] = {}  #: which commit a checkout was made at
 
     # ── the repository ───────────────────────────────────────────────────────────────────────
 
@@ -84,6 +88,10 @@ class Workspace:
     async def contains(self, newer: str, older: str) -> bool:
         return await self._git.is_ancestor(self._mirror, older, newer)
 
+    async def merge_base(self, one: str, other: str) -> str:
+        """The commit from which both came; empty without one, or where one is not known."""
+        return (await self._git.merge_base(self._mirror, one, other) or "") if one else ""
+
     async def tree(self, sha: str) -> str:
         """The tree of a commit, which is fetched where it is not here yet."""
         if not await self.known(sha):
@@ -95,6 +103,14 @@ class Workspace:
 
     async def message(self, sha: str) -> str:
         return await self._git.message(self._mirror, sha)
+
+    async def author(self, sha: str) -> str:
+        """The name that a commit bears; nobody has proven it."""
+        return await self._git.author(self._mirror, sha)
+
+    async def commits(self, older: str, newer: str) -> Sequence[str]:
+        """What `newer` has beyond `older`, the newest first."""
+        return await self._git.log(self._mirror, older, newer)
 
     async def file_map(self, sha: str) -> str:
         """The paths of a commit, one a line, bounded."""
@@ -113,7 +129,13 @@ class Workspace:
 
     async def lay(self, name: str, sha: str) -> Path:
         """A fresh checkout called `name` at a commit."""
-        return await self._git.checkout(self._mirror, self._folder / name, sha, "work")
+        checkout = await self._git.checkout(self._mirror, self._folder / name, sha, "work")
+        self._laid[checkout] = sha
+        return checkout
+
+    async def left(self, checkout: Path) -> Taken:
+        """What somebody changed in a checkout that was laid here."""
+        return await self.take(checkout, self._laid[checkout])
 
     async def take(self, checkout: Path, sha: str) -> Taken:
         """What an agent's checkout has that the commit has not."""
@@ -181,6 +203,11 @@ def _status(old: bytes | None, new: bytes | None) -> Status:
 def feedback_of(odd: Sequence[str]) -> str:
     """What an agent is told about files that no commit may have."""
     return "These may not be part of a change:\n" + "\n".join(odd)
+
+
+def mirror_key(repo: RepoRef) -> str:
+    """Names a repository's mirror: by its number, for its name may change."""
+    return f"repo-{repo.id}"
 
 
 def local_url(path: Path) -> str:

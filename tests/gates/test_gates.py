@@ -49,6 +49,12 @@ def test_an_ordinary_change_passes_every_gate() -> None:
     [
         (added(".github/workflows/ci.yml"), Gate.PROTECTED),
         (deleted("uv.lock"), Gate.PROTECTED),
+        (added("AGENTS.md"), Gate.PROTECTED),
+        (modified("web/CLAUDE.md", "a\n", "b\n"), Gate.PROTECTED),
+        (added(".mcp.json", "{}\n"), Gate.PROTECTED),
+        (added(".claude/settings.json", "{}\n"), Gate.PROTECTED),
+        (added("web/.gemini/.env", "x\n"), Gate.PROTECTED),
+        (deleted(".codex/config.toml"), Gate.PROTECTED),
         (added("a", "/etc/passwd", mode=SYMLINK), Gate.LINKS),
         (Change(path="vendor", status=Status.ADDED, mode=SUBMODULE), Gate.LINKS),
         (added(".gitmodules"), Gate.LINKS),

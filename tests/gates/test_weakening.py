@@ -130,6 +130,13 @@ def test_a_deleted_file_loses_every_test() -> None:
         ("    expect(cart.total())", "    // expect(cart.total())", "can fail are 1; it had 2"),
         ("expect(cart.total()).toBe(10)", "expect(true).toBe(true)", "can fail are 1; it had 2"),
         ("it('adds up', () => {", "const unused = (() => {", "cart › adds up was deleted"),
+        (".toHaveLength(2)", "", "can fail are 1; it had 2"),
+        ("[[1], [2]]", "[[1]]", "has 1 parameter sets; it had 2"),
+        (
+            "    expect(cart.total()).toBe(10)\n",
+            "    try { expect(cart.total()).toBe(10) } catch (e) { console.log(e) }\n",
+            "catches its own failed assertion",
+        ),
     ],
 )
 @pytest.mark.parametrize("path", ["src/cart.test.ts", "cart.spec.mjs", "__tests__/cart.jsx"])
@@ -158,6 +165,12 @@ def test_what_stands_in_comments_and_strings_is_no_test(old: str, new: str) -> N
         ("pytest.ini", None, "[pytest]\n"),
         ("vitest.config.ts", "a", "b"),
         ("web/jest.config.js", "a", None),
+        ("src/setupTests.ts", "a", "b"),
+        (
+            "vite.config.ts",
+            "export default { test: { include: ['src/**'] }, base: '/' }",
+            "export default { test: { include: [] }, base: '/' }",
+        ),
         (".mocharc.yml", "a", "b"),
         ("pyproject.toml", "[tool.pytest.ini_options]\na=1\n", "[tool.pytest.ini_options]\na=2\n"),
         ("pyproject.toml", "[project]\n", "[project]\n[tool.pytest.ini_options]\nx=1\n"),
@@ -187,6 +200,7 @@ def test_a_change_of_how_tests_are_run_is_refused(
     [
         ("pyproject.toml", "[project]\nname='a'\n", "[project]\nname='b'\n"),
         ("setup.cfg", "[metadata]\nname=a\n", "[metadata]\nname=b\n"),
+        ("vite.config.ts", "x = { test: { a: 1 }, base: '/' }", "x = { test: {a: 1}, base: '/b' }"),
         ("package.json", '{"version":"1"}', '{"version":"2","scripts":{"build":"x"}}'),
         ("conftest.py", "import os\n", "import os, sys\n\n@pytest.fixture\ndef shop(): pass\n"),
     ],
@@ -199,6 +213,8 @@ def test_other_languages_are_compared_by_hash_and_it_says_so() -> None:
     (changed,) = weakened("pkg/cart_test.go", "a", "b")
     assert not changed.certain
     assert "only the hash" in changed.text
+    for path in ("src/__snapshots__/cart.test.ts.snap", "src/__mocks__/cart.ts"):
+        assert "only the hash" in weakened(path, "a", "b")[0].text
     (gone,) = weakened("tests/cart.rs", "a", None)
     assert gone.certain
     report = how_compared(["tests/test_a.py", "a.spec.ts", "b_test.go", "tests/c.rs", "x.py"])
@@ -247,6 +263,25 @@ def test_script_tests_are_asked_the_same() -> None:
     assert is_a_real_test("a.spec.ts", JS) is None
     assert "nothing" in str(is_a_real_test("a.spec.ts", "it('a', () => { go() })"))
     assert "holds no test" in str(is_a_real_test("a.spec.ts", "expect(1).toBe(2)"))
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("expect(true).toBe(false)", "whatever the program does"),
+        ("const x = 1; expect.fail('no')", "whatever the program does"),
+        ("expect(await get('/'))", "nothing that could be false"),
+        ("try { expect(get()).toBe(1) } catch {}", "catches its own"),
+        ("if (get() !== 1) { expect.fail('no') }", None),
+        ("if (get() !== 1) expect.fail('no')", None),
+        ("try { expect(get()).toBe(1) } catch (e) { throw new Error('x') }", None),
+        ("try { await get() } catch (e) { expect(e).toBeDefined() }", None),
+        ("for (;;) try { await get(); break } catch {}\n expect(seen).toBe(1)", None),
+    ],
+)
+def test_a_script_test_is_real_where_it_can_pass_and_fail(body: str, words: str | None) -> None:
+    found = is_a_real_test("a.spec.ts", f"it('a', async () => {{ {body} }})")
+    assert found is None if words is None else words in str(found)
 
 
 def test_only_what_a_change_brings_is_judged() -> None:

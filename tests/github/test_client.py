@@ -261,6 +261,17 @@ async def test_the_four_hundred_and_first_in_an_hour_waits_too() -> None:
     assert caught.value.retry_at == NOW + 3600
 
 
+async def test_what_an_earlier_process_has_created_counts() -> None:
+    clock, wire = Clock(), Wire(MADE)
+    hub = github(wire, clock)
+    hub.recall(REPO.installation_id, [NOW - 59 + n / 60 for n in range(59)])
+    await Repo(hub, REPO).create_comment(1, "x")
+    with pytest.raises(RateLimited) as caught:
+        await Repo(hub, REPO).create_comment(1, "x")
+    assert caught.value.retry_at == NOW + 1
+    assert len(wire.sent) == 1
+
+
 async def test_one_write_at_a_time_and_reads_beside_it() -> None:
     busy = most = 0
 

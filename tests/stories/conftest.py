@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import Any
 
 import pytest
 import structlog
+from pydantic import SecretStr
 
 from bot import log
 from bot.localhub.hub import LocalHub
+from tests.postgres import Server
 from tests.stories.actors import Cast, cast
 from tests.stories.factory import Factory, open_factory
 from tests.stories.invariants import check, children, misfits
@@ -52,8 +55,26 @@ def logged() -> Iterator[io.StringIO]:
 
 
 @pytest.fixture
+def shared_store(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The settings of a store that many machines could share, where the run asks for one.
+
+    `STORIES_ON=postgres` has every story told on PostgreSQL instead of SQLite.
+    """
+    if os.environ.get("STORIES_ON") != "postgres" and not request.node.get_closest_marker(
+        "postgres"
+    ):
+        return {}
+    server: Server = request.getfixturevalue("postgres")
+    return {"database_url": SecretStr(server.database())}
+
+
+@pytest.fixture
 async def factory_with(
-    tmp_path: Path, scratch: Path, logged: io.StringIO, agents: Cast
+    shared_store: dict[str, Any],  # first: its server outlives the story's scratch
+    tmp_path: Path,
+    scratch: Path,
+    logged: io.StringIO,
+    agents: Cast,
 ) -> AsyncIterator[OpenFactory]:
     """Opens a factory with another configuration, other files, other settings."""
     problems: list[str] = []
@@ -66,6 +87,7 @@ async def factory_with(
 
         async def opening(**wanted: Any) -> Factory:
             folder = tmp_path / f"factory-{len(opened)}"
+            wanted["settings"] = shared_store | dict(wanted.get("settings") or {})
             made = await stack.enter_async_context(
                 open_factory(folder, agents, watch=watch, **wanted)
             )

@@ -268,8 +268,12 @@ async def open_factory(
     settings: Mapping[str, Any] | None = None,
     hub_settings: Mapping[str, Any] | None = None,
     watch: Callable[[LocalHub], None] = lambda _hub: None,
+    scripted: bool = True,
 ) -> AsyncIterator[Factory]:
-    """A factory at work; what it has deployed is ended with it."""
+    """A factory at work; what it has deployed is ended with it.
+
+    Not `scripted`: the agents are those that the settings name, and `agents` are never asked.
+    """
     deploys = folder / "deploys"
     given = sample.files(config) | dict(files or {})
     variables = sample.variables(str(deploys), *free_ports(2))
@@ -288,7 +292,7 @@ async def open_factory(
                 owner,
                 repository,
                 folder,
-                agents.registry(),
+                agents.registry() if scripted else None,
                 cage=cage,
                 adjust=lambda made: made.model_copy(update=wanted),
             )

@@ -45,6 +45,7 @@ async def test_the_same_delivery_twice_makes_one_task(factory: Factory) -> None:
     factory.hub.world.redeliver(sent[0])
     await factory.shown()
     assert await _count(factory) == 1
+    await factory.seen(factory.agents.e2e_tester.began.is_set)
     assert len(factory.agents.e2e_tester.briefs) == 1
 
 

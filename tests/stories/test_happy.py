@@ -1,6 +1,9 @@
 """A labelled issue goes all the way."""
 
+import os
 from collections import Counter
+
+import pytest
 
 from bot.demo.hubview import calls_of_the_bot
 from bot.domain import Phase, Status, WaitFor
@@ -29,9 +32,12 @@ SEVEN = [
 ]
 
 
+@pytest.mark.parametrize("store", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 async def test_a_labelled_issue_becomes_a_deployed_change_with_everything_people_see(
-    factory: Factory,
+    factory: Factory, store: str
 ) -> None:
+    shared = bool(factory.stage.settings.database_url.get_secret_value())
+    assert shared is (store == "postgres") or os.environ.get("STORIES_ON") == "postgres"
     factory.agents.guardian.says(approve(nit("An exclamation mark would be friendlier.")))
     task = await factory.label_issue()
     await factory.seen(lambda: "eyes" in factory.reactions(task.issue))
@@ -70,7 +76,7 @@ async def test_a_labelled_issue_becomes_a_deployed_change_with_everything_people
 
 
 async def test_a_whole_run_costs_no_more_calls_than_it_may(factory_with: OpenFactory) -> None:
-    factory = await factory_with(settings={"settle_s": 10.0})
+    factory = await factory_with(settings={"settle_s": 60.0})
     factory.agents.guardian.says(approve(nit("An exclamation mark would be friendlier.")))
     task = await factory.label_issue()
     await factory.approve(task)

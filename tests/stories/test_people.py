@@ -70,6 +70,18 @@ async def test_the_label_put_on_again_starts_anew(quick: Factory) -> None:
     assert second.id != first.id
 
 
+async def test_a_task_that_starts_anew_leaves_the_earlier_ones_branch_alone(quick: Factory) -> None:
+    first = await quick.until(await quick.label_issue(), WaitFor.APPROVAL)
+    await quick.owner.unlabel(quick.repository, first.issue, "chimera")
+    first = await quick.ended(first)
+    await quick.owner.label(quick.repository, first.issue, "chimera")
+    second = await quick.task_of(first.issue, after=first.id)
+    second = await quick.until(second, WaitFor.APPROVAL)
+    assert second.facts.branch.startswith(first.facts.branch)
+    assert {first.facts.branch, second.facts.branch} <= await quick.branches()
+    assert second.facts.pull != first.facts.pull
+
+
 # ── approving ────────────────────────────────────────────────────────────────────────────────
 
 

@@ -2,17 +2,48 @@
 
 import copy
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from bot.domain import Cursor, Facts, JournalLine, Outcome, Phase, Proof, Task
+from bot.domain import (
+    Approval,
+    Cursor,
+    Deployment,
+    Effect,
+    EffectKind,
+    EffectState,
+    Facts,
+    Finding,
+    FrozenFile,
+    JournalLine,
+    Outcome,
+    Phase,
+    Proof,
+    Task,
+)
 from bot.workflow.evidence import bundle, faults_in, last_link
 
 
 def a_bundle() -> dict[str, Any]:
     proof = Proof(command="pytest", sha="a" * 40, exit_code=1, failed=2, log="2 failed")
-    task = Task(id="chimera-1", feature="Do it", title="Do it", facts=Facts(red=proof))
+    put = Deployment(name="staging/1.1", environment="staging", sha="a" * 40, run_id=7)
+    facts = Facts(
+        red=proof,
+        green=(proof, proof),
+        tests=(FrozenFile(path="tests/e2e/test_a.py", sha256="b" * 64),),
+        findings=(Finding(path="a.py", line=1, severity="nit", body="x"),),
+        staging=put,
+        validation=proof,
+        approval=Approval(by="ada", sha="a" * 40, at=1.0),
+        production=put,
+        production_validation=proof,
+        rollback_sha="c" * 40,
+        rollback=put,
+        skipped=("PHASE: why",),
+    )
+    task = Task(id="chimera-1", feature="Do it", title="Do it", facts=facts)
     line = JournalLine(
         task_id=task.id,
         n=1,
@@ -23,7 +54,16 @@ def a_bundle() -> dict[str, Any]:
         started_at=1.0,
         seconds=2.0,
     )
-    made = bundle(task, [line], [], cage="bubblewrap")
+    effect = Effect(
+        key="k",
+        task_id=task.id,
+        kind=EffectKind.MERGE,
+        state=EffectState.CONFIRMED,
+        intent_at=1.0,
+        fence=1,
+        request_hash="d" * 64,
+    )
+    made = bundle(task, [line], [effect], cage="bubblewrap")
     whole: dict[str, Any] = json.loads(json.dumps(made))
     return whole
 
@@ -51,6 +91,41 @@ def test_an_exit_code_that_was_made_green_is_found() -> None:
     changed = copy.deepcopy(a_bundle())
     changed["sections"]["red"]["exit_code"] = 0
     assert faults_in(changed) == ["red: the section is not the one that was written"]
+
+
+def leaves(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The place of every value that holds no other."""
+    members: list[tuple[str | int, Any]] = []
+    if isinstance(value, dict):
+        members = list(value.items())
+    elif isinstance(value, list):
+        members = list(enumerate(value))
+    if not members:
+        yield place
+    for key, member in members:
+        yield from leaves(member, (*place, key))
+
+
+def altered(document: dict[str, Any], place: tuple[str | int, ...]) -> dict[str, Any]:
+    """A copy with another value at one place."""
+    made = copy.deepcopy(document)
+    at: Any = made
+    for key in place[:-1]:
+        at = at[key]
+    at[place[-1]] = "forged" if at[place[-1]] != "forged" else "genuine"
+    return made
+
+
+def test_every_single_field_that_is_changed_is_found_and_its_section_named() -> None:
+    document = a_bundle()
+    sections = {place: str(place[0]) for place in leaves(document["sections"])}
+    assert len(sections) > 120
+    assert set(sections.values()) == set(document["sections"])
+    for place, section in sections.items():
+        faults = faults_in(altered(document, ("sections", *place)))
+        assert faults == [f"{section}: the section is not the one that was written"], place
+    for name in document["chain"]:
+        assert faults_in(altered(document, ("chain", name)))[0].startswith(f"{name}: ")
 
 
 def test_added_sections_and_other_orders_are_found() -> None:

@@ -1,13 +1,18 @@
 """The evidence that a local run leaves on its branch can be checked by anybody with a clone."""
 
+import copy
+import hashlib
 import json
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bot.agents.command import CommandAgent
 from bot.domain import Role, Status
+from bot.workflow.evidence import FIRST
 from bot.workflow.local_run import LocalRun, run_local
 from bot.workflow.verifying import read_bundle, verify
 
@@ -34,6 +39,35 @@ guardian)
   printf '{"decision": "approve", "summary": "small and tested"}' > "$CHIMERA_RESULT" ;;
 esac
 """
+
+
+Claim = tuple[tuple[str | int, ...], object, str]  #: a place, what is claimed, and what finds it
+
+#: By somebody who can make the chain fit again.
+CLAIMS: Sequence[Claim] = (
+    (("red", "exit_code"), 0, "red"),
+    (("green", 0, "passed"), 7, "green: end to end"),
+    (("green", 1, "failed"), 3, "green: the others"),
+    (("commits", "head_tree"), "0" * 40, "tree"),
+    (("tests", 0, "sha256"), "0" * 64, "accepted tests"),
+)
+NO_SUCH_COMMIT: Claim = (("commits", "base"), "0" * 40, "commits")
+
+
+def forged(document: Mapping[str, Any], *claims: Claim) -> dict[str, Any]:
+    """A bundle with other values at some places and a chain that fits."""
+    sections = copy.deepcopy(document["sections"])
+    for place, value, _found_by in claims:
+        at: Any = sections
+        for key in place[:-1]:
+            at = at[key]
+        at[place[-1]] = value
+    link, chain = FIRST, {}
+    for name, section in sections.items():
+        text = json.dumps(section, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+        link = hashlib.sha256(f"{link}{name}{text}".encode()).hexdigest()
+        chain[name] = link
+    return {**document, "sections": sections, "chain": chain}
 
 
 @pytest.fixture
@@ -66,6 +100,11 @@ async def test_the_evidence_of_a_local_run_holds_until_a_word_of_it_is_changed(
         "green: end to end",
         "green: the others",
     ]
+
+    for claims in (CLAIMS, [NO_SUCH_COMMIT]):
+        checks = await verify(forged(document, *claims), repository, config=layer)
+        found = {check.name for check in checks if not check.ok}
+        assert found == {found_by for _, _, found_by in claims}, checks
 
     document["sections"]["red"]["failed"] += 1
     broken = await verify(document, repository, config=layer)

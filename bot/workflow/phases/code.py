@@ -8,9 +8,10 @@ from dataclasses import replace
 from bot.agents.replies import WrittenCode
 from bot.domain import Cause, Facts, Role, StepResult, Task
 from bot.workflow.answering import answer_threads
-from bot.workflow.gates import GateFinding, blocks, check_change
+from bot.workflow.gates import Change, GateFinding, freeze
 from bot.workflow.newest import on_newest_head
-from bot.workflow.phases.step import Ctx, again, failed, gate_rules, passed, tail, trial_at
+from bot.workflow.phases.gating import gated
+from bot.workflow.phases.step import Ctx, again, failed, passed, tail, trial_at
 from bot.workflow.phases.thinking import ask
 from bot.workflow.publish import commit, open_pull, publish
 from bot.workflow.sent_back import thread_note
@@ -52,20 +53,30 @@ async def implement(task: Task, ctx: Ctx) -> StepResult:
 async def _judged(task: Task, ctx: Ctx, said: WrittenCode, sha: str) -> StepResult:
     """What gates and tests say of a commit; a green one is published."""
     facts = task.facts
-    changes = await ctx.workspace.changes(facts.test_sha, sha)
+    changes = await _own_changes(task, ctx, sha)
     if not changes:
         return _idle(task)
-    findings = check_change(changes, rules=gate_rules(task, ctx))
-    if blocks(findings):
-        return _refused(facts, findings)
+    said_by_gates, tree = await gated(task, ctx, changes), await ctx.workspace.tree(sha)
+    if said_by_gates.blocked:
+        return _refused(facts, tree, said_by_gates.findings)
     checkout = await trial_at(ctx, sha)
     e2e = await ctx.bench.e2e(checkout, sha)
     if not e2e.proof.green or e2e.connections == 0:
-        return _not_green(facts, sha, e2e, "end-to-end tests")
+        return _not_green(replace(facts, wip_sha=sha), tree, e2e, "end-to-end tests")
     checks = await ctx.bench.checks(checkout, sha)
     if not checks.proof.green:
-        return _not_green(facts, sha, checks, "repository's own tests")
+        return _not_green(replace(facts, wip_sha=sha), tree, checks, "repository's own tests")
     return await _green(task, ctx, said, sha, e2e, checks)
+
+
+async def _own_changes(task: Task, ctx: Ctx, sha: str) -> list[Change]:
+    """What the commit has beyond the base that it contains and the accepted tests."""
+    accepted = set(task.facts.tests)
+    return [
+        change
+        for change in await ctx.workspace.changes(task.facts.base_sha, sha)
+        if change.new is None or freeze(change.path, change.new) not in accepted
+    ]
 
 
 async def _green(
@@ -114,22 +125,22 @@ def _idle(task: Task) -> StepResult:
     before = "".join(told).strip().partition("\n")[0]
     why = f"The coder changed nothing after: {before}" if before else "The coder changed nothing"
     cause = task.cause if task.cause in _STILL else Cause.NOT_GREEN
-    return _stuck_or_again(task.facts, why, IDLE, cause, told)
+    return _stuck_or_again(task.facts, why, IDLE, cause, before=told)
 
 
-def _refused(facts: Facts, findings: Sequence[GateFinding]) -> StepResult:
+def _refused(facts: Facts, tree: str, findings: Sequence[GateFinding]) -> StepResult:
     """What a machine gate refuses is not kept: the next turn starts from the last good commit."""
     said = [f"{f.path}:{f.line}: {f.gate}: {f.text}" for f in findings if f.blocker]
     why = f"The change was refused by a gate: {said[0]}"
-    return _stuck_or_again(replace(facts, wip_sha=""), why, "\n".join(said), Cause.GATE)
+    return _stuck_or_again(replace(facts, wip_sha=""), why, "\n".join(said), Cause.GATE, tree=tree)
 
 
-def _not_green(facts: Facts, sha: str, trial: Trial, what: str) -> StepResult:
+def _not_green(facts: Facts, tree: str, trial: Trial, what: str) -> StepResult:
     if trial.proof.green:
         why = f"The {what} pass without asking the application anything"
     else:
         why = f"The {what} fail (exit code {trial.proof.exit_code})"
-    return _stuck_or_again(replace(facts, wip_sha=sha), why, f"{why}:\n\n{tail(trial.proof.log)}")
+    return _stuck_or_again(facts, why, f"{why}:\n\n{tail(trial.proof.log)}", tree=tree)
 
 
 def _stuck_or_again(
@@ -137,13 +148,19 @@ def _stuck_or_again(
     why: str,
     feedback: str,
     cause: Cause = Cause.NOT_GREEN,
+    *,
     before: Sequence[str] = (),
+    tree: str = "",
 ) -> StepResult:
-    """Another turn; the same failure a second time asks for another way, a third is the end."""
+    """Another turn; the same failure or the same work a second time asks for another way, a third
+    time is the end.
+    """
     seen = hashlib.sha256(_NUMBERS.sub("N", feedback).encode("utf-8", "replace")).hexdigest()[:16]
     last, _, times = facts.last_failure.partition("x")
-    count = int(times or 1) + 1 if last == seen else 1
-    facts = replace(facts, last_failure=f"{seen}x{count}")
+    failure, _, work = last.partition(".")
+    same = failure == seen or (bool(work) and work == tree)
+    count = int(times or 1) + 1 if same else 1
+    facts = replace(facts, last_failure=f"{seen}.{tree}x{count}")
     if count >= STUCK:
         return failed(facts, f"{why}, {STUCK} times in the same way", cause)
     return again(facts, why, cause, *before, feedback)

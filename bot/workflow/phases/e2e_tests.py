@@ -6,9 +6,11 @@ from dataclasses import replace
 from bot.agents.replies import WrittenTests
 from bot.domain import Cause, Facts, Proof, Role, StepResult, Task, WaitFor
 from bot.errors import Parked
+from bot.workflow.blocked import not_before_blockers
 from bot.workflow.gates import Change, freeze, only_under
 from bot.workflow.phases.step import Ctx, again, passed, tail, trial_at, waiting
 from bot.workflow.phases.thinking import ask
+from bot.workflow.phases.validation import check_target_url
 from bot.workflow.publish import branch_name, commit, publish
 from bot.workflow.runners import why_not_red
 from bot.workflow.taken_up import own_head, pushed_tests
@@ -60,11 +62,26 @@ async def _on_base(task: Task, ctx: Ctx) -> Facts:
     facts = task.facts
     if facts.base_checks is not None:
         return facts
+    if ctx.repo is not None:
+        await not_before_blockers(task, ctx.repo.issue, ctx.now())
+    check_target_url(task, ctx)
     await _not_too_many_at_once(task, ctx)
     ref, sha = await ctx.workspace.base()
     proof = (await ctx.bench.checks(await trial_at(ctx, sha), sha)).proof
-    branch = branch_name(task, ctx.config.pull.branch)
-    return replace(facts, base_ref=ref, base_sha=sha, branch=branch, base_checks=proof)
+    branch = await _free_branch(task, ctx)
+    return replace(
+        facts, base_ref=ref, base_sha=sha, config_sha=sha, branch=branch, base_checks=proof
+    )
+
+
+async def _free_branch(task: Task, ctx: Ctx) -> str:
+    """The task's branch; of another name where an earlier task of the issue has left one behind."""
+    name = branch_name(task, ctx.config.pull.branch)
+    there = await ctx.workspace.at(name)
+    named = replace(task, facts=replace(task.facts, branch=name))
+    if not there or await own_head(named, ctx) == there:
+        return name
+    return f"{name}-{task.id[-6:].lower()}"
 
 
 async def _not_too_many_at_once(task: Task, ctx: Ctx) -> None:

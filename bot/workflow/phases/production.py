@@ -10,7 +10,15 @@ from bot.config.choices import ApprovalMode, DeployOrder, RollbackMode
 from bot.domain import Cause, Facts, Outcome, StepResult, Task, WaitFor
 from bot.github.repo import Repo
 from bot.workflow.deploying import Standing, deploy, last_deployed, plan, stand, version_at
-from bot.workflow.merging import in_merge_queue, merge, merge_begun, pull_key, update_with_base
+from bot.workflow.merging import (
+    approval_key,
+    in_merge_queue,
+    merge,
+    merge_begun,
+    merged_by_a_person,
+    pull_key,
+    update_with_base,
+)
 from bot.workflow.phases.step import (
     Ctx,
     failed,
@@ -42,7 +50,7 @@ async def _merge_first(task: Task, ctx: Ctx, repo: Repo) -> StepResult:
     """Gate, merge, deploy the merge commit, validate."""
     if not task.facts.merge_sha:
         begun = await merge_begun(task, ctx)
-        if not begun and (stop := await _gate(task, ctx)) is not None:
+        if not begun and (stop := await _gate(task, ctx, repo)) is not None:
             return stop
         task = await _merged(await _with_rollback_target(task, ctx, repo), ctx, repo)
         if not task.facts.merge_sha:
@@ -57,7 +65,7 @@ async def _merge_first(task: Task, ctx: Ctx, repo: Repo) -> StepResult:
 async def _deploy_first(task: Task, ctx: Ctx, repo: Repo) -> StepResult:
     """Gate, deploy the head, validate, merge."""
     if not task.facts.merge_sha and task.facts.production is None:
-        if (stop := await _gate(task, ctx)) is not None:
+        if (stop := await _gate(task, ctx, repo)) is not None:
             return stop
         task = await _with_rollback_target(task, ctx, repo)
     result = await _deployed(task, ctx, repo, task.facts.head_sha)
@@ -69,19 +77,21 @@ async def _deploy_first(task: Task, ctx: Ctx, repo: Repo) -> StepResult:
     return passed(task.facts, f"{result.verdict.summary}, and merged")
 
 
-async def _gate(task: Task, ctx: Ctx) -> StepResult | None:
+async def _gate(task: Task, ctx: Ctx, repo: Repo) -> StepResult | None:
     """What stands between a validated change and production; None where nothing does."""
-    if (moved := await update_with_base(task, ctx)) is not None:
+    if (moved := await update_with_base(task, ctx, repo)) is not None:
         return moved
     production, facts = ctx.config.deploy.production, task.facts
     if production.approval is ApprovalMode.ON_MERGE:
         return None
     if production.approval is ApprovalMode.REQUIRED and not _approved(facts):
+        if not production.workflow and await merged_by_a_person(task, ctx):
+            return None  # the merge was all that is left to approve
         return waiting(
             facts,
             WaitFor.APPROVAL,
             f"approve production of `{facts.head_sha[:7]}`",
-            key=f"approval:{task.id}",
+            key=approval_key(task),
         )
     if production.workflow:
         await ctx.take(task, production.environment)
@@ -180,7 +190,7 @@ async def _deployed(task: Task, ctx: Ctx, repo: Repo, sha: str) -> StepResult:
     task = replace(task, facts=replace(facts, production=found.deployment))
     match found.state:
         case Standing.RUNNING:
-            return waiting(task.facts, WaitFor.RUN, found.text, key=found.key, until=found.look_at)
+            return waiting(task.facts, found.on, found.text, key=found.key, until=found.look_at)
         case Standing.FAILED:
             return await _rolled_back(task, ctx, repo, found.text)
         case Standing.LIVE:
@@ -242,7 +252,7 @@ async def _rolled_back(task: Task, ctx: Ctx, repo: Repo, why: str) -> StepResult
     match found.state:
         case Standing.RUNNING:
             return waiting(
-                facts, WaitFor.RUN, f"Rolling back to `{short}`", key=found.key, until=found.look_at
+                facts, found.on, f"Rolling back to `{short}`", key=found.key, until=found.look_at
             )
         case Standing.LIVE:
             await _remember_live(ctx, repo, facts.rollback_sha)

@@ -8,14 +8,18 @@ from bot.domain import Cause, EffectKind, Facts, Finding, Role, StepResult, Task
 from bot.github.repo import Repo
 from bot.github.types import LineComment
 from bot.workflow.effects import Remote
-from bot.workflow.gates import GateFinding, blocks, check_change
+from bot.workflow.gates import GateFinding
 from bot.workflow.newest import on_newest_head
-from bot.workflow.phases.step import Ctx, back, gate_rules, passed, tail, trial_at
+from bot.workflow.phases.gating import gated
+from bot.workflow.phases.step import Ctx, back, passed, tail, trial_at
 from bot.workflow.phases.thinking import ask
 from bot.workflow.report.marker import signed
 from bot.workflow.report.pull import line_comment, review_body
 from bot.workflow.report.words import counted
 from bot.workflow.shown import shown_lines
+from bot.workflow.weakening import how_compared
+
+MAX_DIFF = 200_000  #: characters of a patch in a prompt
 
 
 async def review(task: Task, ctx: Ctx) -> StepResult:
@@ -23,13 +27,13 @@ async def review(task: Task, ctx: Ctx) -> StepResult:
     task = await on_newest_head(task, ctx)
     if (red := await _red_at_head(task, ctx)) is not None:
         return red
-    facts = task.facts
-    findings = check_change(
-        await ctx.workspace.changes(facts.base_sha, facts.head_sha),
-        rules=gate_rules(task, ctx),
-    )
-    if blocks(findings):
-        return await _gate_refused(task, ctx, findings)
+    changes = await ctx.workspace.changes(task.facts.base_sha, task.facts.head_sha)
+    gates = await gated(task, ctx, changes)
+    compared = how_compared(change.path for change in changes)
+    facts = replace(task.facts, tests_compared=compared, weaker_tests_by=gates.allowed_by)
+    task = replace(task, facts=facts)
+    if gates.blocked:
+        return await _gate_refused(task, ctx, gates.findings)
     diff = await ctx.workspace.diff(facts.base_sha, facts.head_sha)
     said = await ask(
         task,
@@ -37,12 +41,12 @@ async def review(task: Task, ctx: Ctx) -> StepResult:
         Role.GUARDIAN,
         Review,
         await ctx.workspace.lay("agent", facts.head_sha),
-        {"request": task.feature, "diff": diff.patch, "evidence": _evidence(facts)},
+        {"request": task.feature, "diff": _readable(diff.patch), "evidence": _evidence(facts)},
     )
     if said.comments:
         said = await _confirmed(task, ctx, said, diff.patch)
     verdict = checked_review(said, shown_lines(diff.patch))
-    facts = _with_findings(facts, verdict.summary, [*_shown(findings), *_findings(verdict)])
+    facts = _with_findings(facts, verdict.summary, [*_shown(gates.findings), *_findings(verdict)])
     task = replace(task, facts=facts)
     if ctx.repo is not None:
         await _post(task, ctx, ctx.repo)
@@ -123,13 +127,22 @@ async def _confirmed(task: Task, ctx: Ctx, first: Review, patch: str) -> Review:
         Role.GUARDIAN,
         Review,
         await ctx.workspace.lay("agent", task.facts.head_sha),
-        {"remarks": remarks, "diff": patch},
+        {"remarks": remarks, "diff": _readable(patch)},
         run=f"confirm-{task.cursor.round}",
         asking="confirm",
     )
     places = {(c.path, c.line) for c in first.comments}
     stand = [c for c in second.comments if (c.path, c.line) in places]
-    return second.model_copy(update={"comments": stand, "summary": first.summary})
+    decision = second.decision if stand else Decision.APPROVE  # nothing is left to ask for
+    confirmed = {"comments": stand, "summary": first.summary, "decision": decision}
+    return second.model_copy(update=confirmed)
+
+
+def _readable(patch: str) -> str:
+    """As much of a patch as leaves a prompt room; the files are there to be read."""
+    if len(patch) <= MAX_DIFF:
+        return patch
+    return f"{patch[:MAX_DIFF]}\n… and {len(patch) - MAX_DIFF} characters more: read the files"
 
 
 def _evidence(facts: Facts) -> str:

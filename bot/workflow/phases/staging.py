@@ -39,7 +39,7 @@ async def _dispatched(task: Task, ctx: Ctx, repo: Repo) -> StepResult:
     facts = replace(facts, staging=found.deployment)
     match found.state:
         case Standing.RUNNING:
-            return waiting(facts, WaitFor.RUN, found.text, key=found.key, until=found.look_at)
+            return waiting(facts, found.on, found.text, key=found.key, until=found.look_at)
         case Standing.LIVE:
             return passed(facts, f"`{facts.head_sha[:7]}` is live on {wanted.environment}")
         case Standing.FAILED:

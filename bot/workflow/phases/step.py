@@ -1,14 +1,12 @@
 """What every phase has at hand, and the short words in which it answers."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bot.agents.agent import Agent, AgentEvent, Reply
+from bot.agents.agent import Agent
 from bot.agents.cage import Cage
-from bot.agents.cage_proxy import proxied
 from bot.agents.roster import Prompts
-from bot.config.choices import DependencyRule
 from bot.config.repo import RepoConfig
 from bot.domain import (
     Cause,
@@ -27,9 +25,9 @@ from bot.domain import (
 from bot.errors import SetupFailed
 from bot.github.repo import Repo
 from bot.workflow.effects import Effects
-from bot.workflow.gates import GateRules
 from bot.workflow.purse import Purse
 from bot.workflow.report.view import Links, View
+from bot.workflow.transcripts import AgentRun
 from bot.workflow.trial import Bench
 from bot.workflow.workspace import Workspace
 
@@ -37,7 +35,7 @@ AgentsRegistry = Mapping[Role, Agent]
 Probe = Callable[[str], Awaitable[str | None]]  #: GET a small text, or None
 Heard = Callable[[str], Awaitable[Mapping[str, str]]]  #: what deliveries said under a key
 Note = Callable[[str, Mapping[str, str]], Awaitable[None]]  #: keep such a saying
-Transcribe = Callable[[str, Role, Sequence[AgentEvent], Reply], Awaitable[None]]
+Transcribe = Callable[[AgentRun], Awaitable[None]]
 
 
 class Meter:
@@ -161,33 +159,7 @@ def _result(facts: Facts, verdict: Verdict, evidence: str = "") -> StepResult:
 async def trial_at(ctx: Ctx, sha: str) -> Path:
     """A fresh checkout, set up, in which tests may run. Raises SetupFailed with the log's end."""
     checkout = await ctx.workspace.lay("trial", sha)
-    trouble = await _set_up(ctx, checkout)
+    trouble = await ctx.bench.setup(checkout)
     if trouble is not None:
         raise SetupFailed(f"The set-up steps fail on `{sha[:7]}`:\n{tail(trouble, 1500)}")
     return checkout
-
-
-async def _set_up(ctx: Ctx, checkout: Path) -> str | None:
-    """The `setup` steps; their only way out is a proxy to the hosts that are listed."""
-    places = frozenset(_place(host) for host in ctx.config.cage.setup_hosts)
-    if not places:
-        return await ctx.bench.setup(checkout)
-    async with proxied(places) as way:
-        return await ctx.bench.setup(checkout, way.ways, way.env)
-
-
-def _place(host: str) -> tuple[str, int]:
-    name, _, port = host.partition(":")
-    return name.lower(), int(port or 443)
-
-
-def gate_rules(task: Task, ctx: Ctx) -> GateRules:
-    """What this repository allows in a change."""
-    protect = ctx.config.protect
-    return GateRules(
-        max_files=protect.max_files,
-        max_patch_kb=protect.max_patch_kb,
-        protected=protect.paths,
-        frozen=task.facts.tests,
-        refuse_dependencies=protect.new_dependencies is DependencyRule.REFUSE,
-    )

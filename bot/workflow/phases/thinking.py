@@ -1,16 +1,23 @@
 """Asks an agent: the brief from what the task knows, the reply as data, the bill on the meter."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel
 
 from bot.agents.agent import Agent, AgentEvent, Brief, Limits, Outcome, Reply
+from bot.agents.bill import used_so_far
 from bot.agents.roster import ROSTER
 from bot.domain import Cause, Phase, Role, Spend, Task, WaitFor
-from bot.errors import BadOutput, Deadline, Parked, SetupFailed, StepError
+from bot.errors import BadOutput, Deadline, MachineFailed, Parked, SetupFailed, StepError
+from bot.log import masked
+from bot.workflow import tracing
 from bot.workflow.phases.step import Ctx
+from bot.workflow.transcripts import AgentRun, session_of
+from bot.workflow.workspace import NOTHING
 
 R = TypeVar("R", bound=BaseModel)
 
@@ -70,25 +77,58 @@ async def ask(
         protect=protect,
         read_only=card.read_only,
     )
-    events: list[AgentEvent] = []
-    reply = await _run(agent, brief, events, ctx)
-    ctx.meter.add(_spend(reply))
-    await ctx.purse.paid(reply.usage.cost_usd)
-    await ctx.transcribe(brief.run_id, role, events, reply)
+    with tracing.agent(brief):
+        reply = await _run(agent, brief, ctx)
     return _output(reply, reply_type, role)
 
 
-async def _run(agent: Agent, brief: Brief, events: list[AgentEvent], ctx: Ctx) -> Reply:
-    """One run, unless the agent's provider is known to be down."""
+async def _run(agent: Agent, brief: Brief, ctx: Ctx) -> Reply:
+    """One run, unless the agent's provider is known to be down; paid and kept however it ends."""
     name = f"agent:{agent.name}"
     await ctx.admit(name)
+    events: list[AgentEvent] = []
     try:
         reply = await agent.run(brief, events.append)
-    except StepError as error:
-        error.dependency = name
+    except (Exception, asyncio.CancelledError) as error:
+        await _settle(agent, brief, events, _broken_off(error, events), ctx)
+        if isinstance(error, StepError) and not isinstance(error, MachineFailed):
+            error.dependency = name
         raise
+    await _settle(agent, brief, events, await _playable(brief, reply, ctx), ctx)
     await ctx.answered(name)
     return reply
+
+
+async def _playable(brief: Brief, reply: Reply, ctx: Ctx) -> Reply:
+    """A program tells nothing that could be played; what it left in the checkout can be."""
+    if reply.session or reply.output is None:
+        return reply
+    taken = NOTHING if brief.read_only else await ctx.workspace.left(brief.workspace)
+    return replace(reply, session=session_of(taken, reply.output))
+
+
+async def _settle(
+    agent: Agent, brief: Brief, events: Sequence[AgentEvent], reply: Reply, ctx: Ctx
+) -> None:
+    """The bill on the meter and in the day's accounts, the transcript in the store."""
+    tracing.used(reply.usage)
+    ctx.meter.add(_spend(reply))
+    await ctx.purse.paid(reply.usage.cost_usd)
+    run = AgentRun(
+        run_id=brief.run_id, role=brief.role, agent=agent.name, events=events, reply=reply
+    )
+    await ctx.transcribe(run)
+
+
+def _broken_off(error: BaseException, events: Sequence[AgentEvent]) -> Reply:
+    """What stands for the reply that never came: what was asked until then has to be paid."""
+    outcome = Outcome.FAILED if isinstance(error, Exception) else Outcome.CANCELLED
+    return Reply(
+        outcome=outcome,
+        error=str(error) or outcome.value,
+        usage=used_so_far(events),
+        duration_ms=events[-1].at_ms if events else 0,
+    )
 
 
 def budget_left(task: Task, ctx: Ctx) -> float:
@@ -134,9 +174,12 @@ def _spend(reply: Reply) -> Spend:
 def _output(reply: Reply, reply_type: type[R], role: Role) -> R:
     match reply.outcome:
         case Outcome.COMPLETED if isinstance(reply.output, reply_type):
-            return reply.output
+            # What it says is kept and repeated; should it know a secret of ours, it ends here.
+            return reply_type.model_validate(masked(reply.output.model_dump(mode="json")))
         case Outcome.TIMEOUT:
-            raise Deadline(f"the {role} took too long: {reply.error}")
+            late = Deadline(f"the {role} took too long: {reply.error}")
+            late.dependency = f"agent:{role}"  # of the work, not of its provider, nor of the hub
+            raise late
         case Outcome.LIMIT:
             raise AgentLimit(f"the {role} was stopped: {reply.error}")
         case _:

@@ -30,20 +30,45 @@ async def validate(task: Task, ctx: Ctx) -> StepResult:
 def staging_url(task: Task, ctx: Ctx) -> str:
     """Where to validate: what was deployed, then the task, then the configuration.
 
-    Raises SetupFailed for a task's address on a host that nobody has allowed.
+    Raises SetupFailed as `check_target_url` does.
     """
     facts = task.facts
     deployed = facts.staging.url if facts.staging is not None else ""
     if deployed or not task.target_url:
         return deployed or ctx.config.e2e.target_url
-    parts = urlsplit(task.target_url)
-    allowed = {*ctx.config.e2e.hosts, *ctx.allowed_hosts}
-    if ctx.repo is not None and not {parts.netloc, parts.hostname} & allowed:
+    check_target_url(task, ctx)
+    return task.target_url
+
+
+def check_target_url(task: Task, ctx: Ctx) -> None:
+    """Raises SetupFailed for a task's address that is none, or on a host that nobody has allowed.
+
+    A local run's is the word of whoever runs it.
+    """
+    if not task.target_url or ctx.repo is None:
+        return
+    place = _place(task.target_url)
+    if not place:
         raise SetupFailed(
-            f"The target URL's host {parts.netloc!r} is not allowed; add it to `e2e.hosts` in "
+            f"The target URL {task.target_url!r} is not a web address such as "
+            "https://preview.example.com; take the label off, mend the issue, and put it on again"
+        )
+    allowed = {host.lower() for host in (*ctx.config.e2e.hosts, *ctx.allowed_hosts)}
+    if not {place, place.partition(":")[0]} & allowed:
+        raise SetupFailed(
+            f"The target URL's host {place!r} is not allowed; add it to `e2e.hosts` in "
             "chimera.yml, or to CHIMERA_ALLOWED_HOSTS"
         )
-    return task.target_url
+
+
+def _place(url: str) -> str:
+    """`host` or `host:port` of a web address, in lower case; empty where it is none."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port is not None else ""
+    except ValueError:
+        return ""
+    return f"{parts.hostname or ''}{port}" if parts.scheme in ("http", "https") else ""
 
 
 async def run_at(task: Task, ctx: Ctx, url: str) -> Proof:

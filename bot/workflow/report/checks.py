@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bot.config.choices import ApprovalMode
-from bot.domain import Finding, Phase, Proof, Status, Task, WaitFor
+from bot.domain import Facts, Finding, Phase, Proof, Status, Task, WaitFor
 from bot.workflow.neutral import cell, clip, fenced, neutralise, plain
 from bot.workflow.report.failures import FAILURES, kept, next_step
 from bot.workflow.report.progress import Row, State, rows, skipped
@@ -113,14 +113,16 @@ def check_guardian(view: View) -> CheckPicture:
     if row.state in {State.PENDING, State.STOPPED}:
         return _not_begun(view, GUARDIAN, "the guardian's review")
     picture = _of_row(view, GUARDIAN, row)
-    findings = view.task.facts.findings
-    if not findings or picture.status is not Run.COMPLETED:
+    facts = view.task.facts
+    if picture.status is not Run.COMPLETED:
+        return picture
+    picture = replace(picture, text=_bounded(_reviewed(facts)))
+    if not facts.findings:
         return picture
     return replace(
         picture,
-        summary=_bounded(neutralise(view.task.facts.review_summary, 8000) or picture.summary),
-        text=_bounded(_listed(findings)),
-        annotations=_annotations(findings),
+        summary=_bounded(neutralise(facts.review_summary, 8000) or picture.summary),
+        annotations=_annotations(facts.findings),
     )
 
 
@@ -148,13 +150,26 @@ def check_production(view: View) -> CheckPicture:
 
 def foreign_check() -> CheckPicture:
     """`chimera / task` on a pull request or merge group that is not ours: never in the way."""
-    return CheckPicture(
-        name=TASK,
-        status=Run.COMPLETED,
-        conclusion=Conclusion.SUCCESS,
-        title="Not a change by Chimera",
-        summary="Nothing to check here: this check reports on Chimera's own pull requests.",
-    )
+    text = "Nothing to check here: this check reports on Chimera's own pull requests."
+    return _completed(TASK, Conclusion.SUCCESS, "Not a change by Chimera", text)
+
+
+def left_check() -> CheckPicture:
+    """The same on what people push to our branch after its task has ended: it is theirs now."""
+    text = "The task of this branch has ended; what was pushed since is not Chimera's to judge."
+    return _completed(TASK, Conclusion.SUCCESS, "Goes on without Chimera", text)
+
+
+def group_check(task: Task) -> CheckPicture:
+    """The same on a merge group that brings our own change in."""
+    head = task.facts.head_sha
+    if head and task.facts.validated_sha == head:
+        text = f"`{sha7(head)}` of #{task.facts.pull} was reviewed, staged and validated."
+        return _completed(TASK, Conclusion.SUCCESS, "Ready to merge", text)
+    if task.status.ended:
+        return left_check()
+    text = f"#{task.facts.pull} is still being worked on; its own check says how far it is."
+    return _completed(TASK, Conclusion.FAILURE, "Not validated yet", text)
 
 
 # ── the states of a check ────────────────────────────────────────────────────────────────────
@@ -285,6 +300,17 @@ def _after(view: View) -> str:
     told = FAILURES[task.cause].what if task.cause is not None and task.status.ended else ""
     why = " ".join(part for part in (told, cell(task.summary, 500)) if part)
     return f"{why}\n\n**Kept:** {kept(view)}\n\n**Next:** {next_step(task)}".strip()
+
+
+def _reviewed(facts: Facts) -> str:
+    """The findings; how closely tests were compared; and who let them become weaker."""
+    allowed, compared = facts.weaker_tests_by, facts.tests_compared
+    parts = [
+        f"**Weaker tests were allowed** by {cell(allowed, 300)}." if allowed else "",
+        _listed(facts.findings),
+        f"Changed tests were compared: {compared}." if compared else "",
+    ]
+    return "\n\n".join(part for part in parts if part)
 
 
 def _listed(findings: Sequence[Finding]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from bot.config.choices import ApprovalMode
 from bot.domain import Phase, Status, Wait, WaitFor
 from bot.workflow.neutral import cell, clip
+from bot.workflow.report.costs import all_priced, cost_table, price
 from bot.workflow.report.failures import FAILURES, kept, next_step
 from bot.workflow.report.marker import signed
 from bot.workflow.report.progress import ICONS, Row, State, rows, stopped_at
@@ -38,6 +39,7 @@ def status_comment(view: View) -> str:
         _now(view),
         _ending(view),
         _answers(view),
+        _costs(view),
         _timeline(view),
         f"<sub>task {link(view.task.id, view.links.task_page)} · `/chimera help`</sub>",
     ]
@@ -72,11 +74,16 @@ def _attention(view: View) -> str:
 
 
 _ASKED: Mapping[WaitFor, str] = {
+    WaitFor.ENVIRONMENT: "**approve the run on GitHub**: {reason}. Reply `/chimera cancel` "
+    "where it shall not go on.",
     WaitFor.DECISION: "**a decision**: {reason}. Reply `/chimera retry` or `/chimera cancel`.",
     WaitFor.RELABEL: "**look at the edited text**, then take `{label}` off and put it on again.",
     WaitFor.BUDGET: "**more budget**: {reason}. Reply `/chimera budget {more:.0f}` or "
     "`/chimera cancel`.",
-    WaitFor.CONFIGURATION: "**mend the configuration**: {reason}. Then reply `/chimera retry`.",
+    WaitFor.CONFIGURATION: "**mend the configuration**: {reason}. It goes on with the next "
+    "push to the default branch, or reply `/chimera retry`.",
+    WaitFor.ACCESS: "**let Chimera work here again**: {reason}. Where it does not go on by itself "
+    "then, reply `/chimera retry`.",
     WaitFor.PAUSED: "**paused**: {reason}. Reply `/chimera resume` to go on.",
     WaitFor.HOLD: "**this repository is on hold**: {reason}. Reply `/chimera unhold`.",
 }
@@ -219,7 +226,8 @@ def _cost(view: View) -> str:
     if spend.cost_usd is None:
         return f"Cost unknown (the model has no known price); {tokens:,} tokens used."
     so_far = "" if view.task.status.ended else " so far"
-    return f"Cost{so_far} {money(spend.cost_usd)} of {money(view.budget_usd)}."
+    cost = price(spend, complete=all_priced(view.journal))
+    return f"Cost{so_far} {cost} of {money(view.budget_usd)}."
 
 
 def _ending(view: View) -> str:
@@ -265,6 +273,11 @@ def _whole(view: View) -> str:
 def _answers(view: View) -> str:
     notes = [cell(note, MAX_REASON) for note in view.notes[:MAX_ANSWERS]]
     return "\n\n".join([*view.answers[-MAX_ANSWERS:], *(f"> [!NOTE]\n> {note}" for note in notes)])
+
+
+def _costs(view: View) -> str:
+    table = cost_table(view.journal)
+    return f"<details><summary>Cost by phase</summary>\n\n{table}\n\n</details>" if table else ""
 
 
 def _timeline(view: View) -> str:

@@ -1,0 +1,81 @@
+"""One id finds every line from a delivery to its effects, and one trace leads to the next."""
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from bot.demo.hubview import calls_of_the_bot
+from bot.localhub.state import Delivery
+from tests.stories.conftest import OpenFactory
+
+ONE_PHASE = {"deploy": {"staging": None, "production": {"workflow": "", "approval": "automatic"}}}
+COMPARED = "GET /repos/{owner}/{repo}/issues"  #: the sweep at the start, which makes tasks, too
+STARTED = {"delivery_stored", "delivery read", "step_done"}
+
+
+@pytest.fixture(scope="module")
+def exporter() -> Iterator[InMemorySpanExporter]:
+    """What is traced in this process; a provider can be set only once, and stays."""
+    kept = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    trace.set_tracer_provider(provider)
+    yield kept
+    kept.shutdown()  # keeps nothing any more
+
+
+@pytest.fixture
+def spans(exporter: InMemorySpanExporter) -> InMemorySpanExporter:
+    exporter.clear()
+    return exporter
+
+
+async def test_a_delivery_s_id_finds_every_line_from_the_webhook_to_the_effects(
+    factory_with: OpenFactory, logged: io.StringIO, spans: InMemorySpanExporter
+) -> None:
+    factory = await factory_with(config=ONE_PHASE)
+    await factory.seen(lambda: COMPARED in calls_of_the_bot(factory.hub))
+    task = await factory.label_issue()
+    task = await factory.ended(task)
+    await factory.shown()
+    label = next(one for one in factory.hub.deliveries if _labels(one))
+    lines = [json.loads(line) for line in logged.getvalue().splitlines()]
+    found = [line for line in lines if line.get("delivery") == label.guid]
+    about = [line for line in lines if line.get("task") == task.id]
+    assert {line["event"] for line in found} >= STARTED
+    assert {line["kind"] for line in found if line["event"] == "effect_confirmed"} >= {
+        "status_comment", "push", "pull", "merge",
+    }  # fmt: skip
+    assert [line for line in about if line not in found] == [], "a line without its delivery"
+    _one_trace_a_step(spans.get_finished_spans(), task.id, label.guid)
+
+
+def _one_trace_a_step(spans: tuple[ReadableSpan, ...], task_id: str, guid: str) -> None:
+    read = [s for s in spans if _of(s).get("messaging.message.id") == guid][-1]
+    steps = [s for s in spans if _of(s).get("cicd.pipeline.run.id") == task_id]
+    assert len(steps) >= 6
+    assert all(step.parent is None for step in steps)
+    assert len({step.context.trace_id for step in steps}) == len(steps), "each is its own trace"
+    assert {link.context.trace_id for step in steps for link in step.links} == {
+        read.context.trace_id
+    }, "linked to the delivery that moved the task"
+    code = next(s for s in steps if _of(s)["cicd.pipeline.task.name"] == "CODE_IMPLEMENTATION")
+    assert _of(code)["cicd.pipeline.task.run.result"] == "success"
+    assert _of(code)["vcs.repository.name"] == "shop"
+    within = [s for s in spans if s.parent is not None and s.parent.span_id == code.context.span_id]
+    assert {s.name for s in within} >= {"invoke_agent coder", "effect push", "effect pull"}
+
+
+def _of(span: ReadableSpan) -> dict[str, Any]:
+    return dict(span.attributes or {})
+
+
+def _labels(delivery: Delivery) -> bool:
+    return delivery.event == "issues" and delivery.action == "labeled"
