@@ -1,10 +1,13 @@
-"""Who may come in: bearer tokens with scopes, dashboard sessions, or the machine itself.
+"""Who may come in: tokens with scopes, people of GitHub, or the machine itself.
 
-While no token exists, only clients on the loopback interface are served, and only under a loopback
-name, so that a web page that points its own name at 127.0.0.1 (DNS rebinding) gets nothing.
+While no token exists, clients on the loopback interface are served without one, and only under a
+loopback name, so that a web page that points its own name at 127.0.0.1 (DNS rebinding) gets
+nothing. A person is known by a session that GitHub's sign-in has opened, or by the header of a
+proxy that the settings trust; GitHub says what they may see.
 """
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -19,14 +22,17 @@ from bot.web.session import COOKIE, Sessions
 
 LOCAL = "local"  #: the name under which the machine's own people act
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+PERSON = "github:"  #: before a login, in a session
+LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 
 class Scope(StrEnum):
-    """What a token allows; write includes read."""
+    """What a token allows; each includes those before it."""
 
     READ = "read"  #: look at tasks, journals and metrics
     WRITE = "write"  #: submit, cancel, retry, change priority
+    APPROVE = "approve"  #: let a commit into production, or take it back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,27 +41,29 @@ class Principal:
 
     name: str
     scopes: frozenset[str]
-    repos: frozenset[int] = frozenset()  #: numbers of repositories; empty: all of them
-    token_id: str = ""  #: empty for the machine itself
+    repos: frozenset[int] | None = None  #: numbers of the repositories they may see; None: all
+    token_id: str = ""  #: empty for people and the machine itself
+    login: str = ""  #: a person's on GitHub, whose roles there say what they may do
+
+    @property
+    def key(self) -> str:
+        """What their forms are bound to."""
+        return self.token_id or self.login
 
     def may(self, needed: Scope) -> bool:
-        return needed in self.scopes or Scope.WRITE in self.scopes
+        order = tuple(Scope)
+        return any(scope in self.scopes for scope in order[order.index(needed) :])
 
     def may_see(self, task: Task) -> bool:
-        return not self.repos or (task.repo is not None and task.repo.id in self.repos)
+        return self.repos is None or (task.repo is not None and task.repo.id in self.repos)
 
 
 async def admit(request: Request, parts: WebParts, sessions: Sessions, needed: Scope) -> Principal:
     """Who this is. Raises Problem 401 (not known) or 403 (known, or local, and not allowed)."""
     _refuse_foreign_pages(request)
-    now = parts.now()
-    tokens = [token for token in await parts.tokens.all() if valid(token, now)]
-    if tokens or parts.settings.token_required:
-        who = await _known(request, parts, sessions, tokens)
-    else:
-        who = _local(request)
+    who = await _known(request, parts, sessions)
     if not who.may(needed):
-        raise Problem(403, f"The token {who.name!r} lacks the scope {needed.value!r}.")
+        raise Problem(403, f"{who.name!r} lacks the scope {needed.value!r}.")
     return who
 
 
@@ -64,25 +72,60 @@ def valid(token: ApiToken, now: float) -> bool:
     return token.revoked_at is None and (token.expires_at is None or token.expires_at > now)
 
 
-async def _known(
-    request: Request, parts: WebParts, sessions: Sessions, tokens: list[ApiToken]
-) -> Principal:
+async def _known(request: Request, parts: WebParts, sessions: Sessions) -> Principal:
+    now = parts.now()
     scheme, _, credential = request.headers.get("authorization", "").partition(" ")
-    found: ApiToken | None = None
-    if scheme.lower() == "bearer":
+    bearer = scheme.lower() == "bearer"
+    subject = "" if bearer else sessions.read(request.cookies.get(COOKIE, ""), now=now)
+    if not bearer and (login := _told_by_proxy(request, parts) or _of_person(subject)):
+        return await _person(login, parts)
+    tokens = [token for token in await parts.tokens.all() if valid(token, now)]
+    if not (tokens or parts.settings.token_required or parts.settings.proxy_header):
+        return _local(request)
+    if bearer:
         found = await parts.tokens.find(credential.strip())
-    elif cookie := request.cookies.get(COOKIE):
-        token_id = sessions.read(cookie, now=parts.now())
-        found = next((token for token in tokens if token.id == token_id), None)
+    else:
+        found = next((token for token in tokens if token.id == subject), None)
     if found is None:
         text = "Send a token of this server: `Authorization: Bearer …` (`chimera token create`)."
         raise Problem(401, text, headers={"www-authenticate": 'Bearer realm="chimera"'})
     return Principal(
         name=found.name,
         scopes=frozenset(found.scopes),
-        repos=frozenset(found.repos),
+        repos=frozenset(found.repos) or None,
         token_id=found.id,
     )
+
+
+async def _person(login: str, parts: WebParts) -> Principal:
+    """Somebody of GitHub: they read here, and act by their role (see `acting`)."""
+    assert parts.people is not None, "nobody is known by a login where there is no hub"
+    repos = await parts.people.visible(login)
+    return Principal(name=login, scopes=frozenset({Scope.READ}), repos=repos, login=login)
+
+
+def _of_person(subject: str) -> str:
+    return subject.removeprefix(PERSON) if subject.startswith(PERSON) else ""
+
+
+def _told_by_proxy(request: Request, parts: WebParts) -> str:
+    """The login that a trusted proxy vouches for. Raises Problem for a header that is no login."""
+    header = parts.settings.proxy_header
+    peer = request.client.host if request.client is not None else ""
+    if not header or parts.people is None or not _is_among(peer, parts.settings.proxies):
+        return ""
+    given = request.headers.getlist(header)
+    if given and (len(given) > 1 or LOGIN.fullmatch(given[0]) is None):
+        raise Problem(401, f"The header {header} has to hold one login of GitHub.")
+    return given[0] if given else ""
+
+
+def _is_among(peer: str, networks: tuple[str, ...]) -> bool:
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return False
+    return any(address in ipaddress.ip_network(one) for one in networks)
 
 
 def _local(request: Request) -> Principal:

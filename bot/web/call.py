@@ -8,9 +8,11 @@ from starlette.responses import Response
 
 from bot.domain import Task
 from bot.errors import NotFound
+from bot.tasks.statistics import History
 from bot.web.auth import Principal
 from bot.web.parts import WebParts
 from bot.web.problem import json_response
+from bot.web.recent import Recent
 from bot.web.session import Sessions
 
 MAX_ID = 80  #: characters of a task's id that are looked at
@@ -23,6 +25,7 @@ class Call:
     request: Request
     parts: WebParts
     sessions: Sessions
+    history: Recent[History]  #: what estimates are made from
     who: Principal
 
     async def task(self) -> Task:

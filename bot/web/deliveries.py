@@ -10,7 +10,7 @@ from bot.web.shapes import DeliveryPage, Replayed, delivery_out
 
 async def listing(call: Call) -> Response:
     """Stored deliveries, newest first."""
-    _require_all_repositories(call)
+    require_all_repositories(call)
     wanted = read_query(call.request, DeliveryFilter)
     rows = await call.parts.queue.deliveries(
         state=wanted.state,
@@ -23,12 +23,13 @@ async def listing(call: Call) -> Response:
 
 async def replay(call: Call) -> Response:
     """Read a stored delivery once more; what it asked for is not done twice."""
-    _require_all_repositories(call)
+    require_all_repositories(call)
     delivery_id = call.request.path_params["delivery_id"]
     await call.parts.queue.replay(delivery_id)
     return answer(Replayed(delivery_id=delivery_id), 202)
 
 
-def _require_all_repositories(call: Call) -> None:
-    if call.who.repos:
+def require_all_repositories(call: Call) -> None:
+    """Raises Problem for whoever may see some repositories only."""
+    if call.who.repos is not None:
         raise Problem(403, "Deliveries are for tokens of all repositories.")

@@ -1,25 +1,29 @@
 """What the API and the dashboard's buttons do to tasks, and how healthy the parts are."""
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bot.config.choices import Verb
+from bot.config.repo import RepoConfig
 from bot.domain import Actor, Phase, RepoRef, Role, Status, Task
 from bot.errors import InputError, NotPermitted, Refused
 from bot.github.app import App
 from bot.tasks.lasting import BreakerState
 from bot.tasks.pool import ExecutorPool
 from bot.tasks.queue import TaskQueue
-from bot.web.parts import HealthPart, Submission
-from bot.workflow.commands import Command, spec_of
+from bot.web.parts import HealthPart, Money, Submission
+from bot.workflow.command_lines import PREFIX
+from bot.workflow.commands import Command, Misspelt, parse_commands, spec_of
 from bot.workflow.context import Contexts, Tools
 from bot.workflow.evidence import bundle
 from bot.workflow.executor import create_chimera_task
-from bot.workflow.steering import steered
+from bot.workflow.purse import SCOPE
+from bot.workflow.steering import check_self_approval, steered
 
+MONEY_DAYS = 28
 DISK_FREE_MB = 500  #: below this, checkouts and the store are in danger
 
 
@@ -33,12 +37,16 @@ class Desk:
         pool: ExecutorPool,
         *,
         data_dir: Path,
+        config_of: Callable[[RepoRef], Awaitable[RepoConfig]],
+        silent: Callable[[], Mapping[str, float]],
         now: Callable[[], float],
     ) -> None:
         self._tools = tools
         self._contexts = contexts
         self._pool = pool
         self._data_dir = data_dir
+        self._config_of = config_of
+        self._silent = silent
         self._now = now
 
     @property
@@ -52,7 +60,7 @@ class Desk:
         repositories.
         """
         repo = await self._repository(wish.repository)
-        if wish.by_repos and repo.id not in wish.by_repos:
+        if wish.by_repos is not None and repo.id not in wish.by_repos:
             raise NotPermitted(f"this token has no access to {repo.full_name}")
         task = create_chimera_task(
             feature=wish.feature,
@@ -80,6 +88,36 @@ class Desk:
     async def reprioritise(self, task_id: str, by: str, priority: int) -> Task:
         return await self._steer(task_id, by, Command(verb=Verb.PRIORITY, priority=priority))
 
+    async def steer(self, task_id: str, by: str, verb: Verb, said: str) -> Task:
+        """What a button asks for; `said` are the words that follow the verb in a comment.
+
+        Raises InputError, WrongState, NotPermitted.
+        """
+        command = _command(verb, said)
+        if verb is Verb.CANCEL:
+            return await self.cancel(task_id, by)
+        task = await self._queue.get(task_id)
+        if verb is Verb.APPROVE and task.repo is not None:
+            config = await self._config_of(task.repo)
+            check_self_approval(
+                task,
+                Actor(login=by, id=0),
+                prevented=config.deploy.production.prevent_self_approval,
+            )
+        changed = await self._steer(task_id, by, command, via="dashboard")
+        if task.status is Status.RUNNING and changed.status is not Status.RUNNING:
+            self._pool.cancel(task_id)
+        return changed
+
+    async def money(self) -> Money:
+        """What models have cost today, of how much, and on the days before."""
+        lasting = self._tools.lasting
+        return Money(
+            today_usd=await lasting.spent(SCOPE),
+            limit_usd=self._tools.daily_usd,
+            days=await lasting.spent_by_day(SCOPE, days=MONEY_DAYS),
+        )
+
     async def discard(self, task_id: str, by: str) -> Task:
         """A dead task that nobody will go on with."""
 
@@ -97,6 +135,7 @@ class Desk:
             self._cage(),
             self._agents(),
             self._disk(),
+            self._loops(),
             *await self._breakers(),
         ]
 
@@ -109,11 +148,11 @@ class Desk:
             cage=self._tools.cage.describe(),
         )
 
-    async def _steer(self, task_id: str, by: str, command: Command) -> Task:
+    async def _steer(self, task_id: str, by: str, command: Command, *, via: str = "api") -> Task:
         actor, at = Actor(login=by, id=0), self._now()
         return await self._queue.change(
             task_id,
-            lambda task: steered(task, command, actor, at, via="api"),
+            lambda task: steered(task, command, actor, at, via=via),
             expect=spec_of(command.verb).statuses,
         )
 
@@ -168,7 +207,27 @@ class Desk:
             if breaker.state is not BreakerState.CLOSED
         ]
 
+    def _loops(self) -> HealthPart:
+        silent = self._silent()
+        if not silent:
+            return HealthPart(name="loops", ok=True, detail="all turn")
+        detail = ", ".join(f"{loop} silent for {since:.0f} s" for loop, since in silent.items())
+        fix = "Restart the server, which loses nothing; its log says what it did last."
+        return HealthPart(name="loops", ok=False, detail=detail, fix=fix)
+
     def _disk(self) -> HealthPart:
         free_mb = shutil.disk_usage(self._data_dir).free // (1024 * 1024)
         fix = f"Free some space where {self._data_dir} is." if free_mb < DISK_FREE_MB else ""
         return HealthPart(name="disk", ok=not fix, detail=f"{free_mb} MiB free", fix=fix)
+
+
+def _command(verb: Verb, said: str) -> Command:
+    """The command as its comment would be read. Raises InputError."""
+    found = parse_commands(f"{PREFIX} {verb} {' '.join(said.split())}")
+    match found:
+        case [Command() as command] if command.verb is verb:
+            return command
+        case [Misspelt(problem=problem)]:
+            raise InputError(problem)
+        case _:
+            raise InputError(f"{verb}: this cannot be said so")

@@ -35,10 +35,25 @@ async def of_task(call: Call) -> Response:
     return _stream(call, _resume_from(call) or 0, task.id)
 
 
-def _stream(call: Call, after: int, task_id: str | None) -> Response:
+def refuse_too_many(call: Call) -> None:
+    """Raises Problem where no more streams may be opened now."""
     if call.parts.queue.bells.changes.listeners >= MAX_STREAMS:
         text = "Too many open event streams."
         raise Problem(503, text, headers={"retry-after": str(RETRY_AFTER_S)})
+
+
+async def rung(bell: asyncio.Event, within_s: float) -> bool:
+    """Whether the bell rang in that time."""
+    try:
+        async with asyncio.timeout(within_s):
+            await bell.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+def _stream(call: Call, after: int, task_id: str | None) -> Response:
+    refuse_too_many(call)
     return StreamingResponse(
         _events(call, after, task_id),
         media_type="text/event-stream",
@@ -57,7 +72,7 @@ async def _events(call: Call, after: int, task_id: str | None) -> AsyncIterator[
                 after = rowid
                 if await _may_see(call, line, visible):
                     yield _event(rowid, line)
-            if not steps and not await _rung(bell):
+            if not steps and not await rung(bell, KEEP_ALIVE_S):
                 yield ": nothing new\n\n"
 
 
@@ -67,21 +82,12 @@ def _event(rowid: int, line: JournalLine) -> str:
 
 
 async def _may_see(call: Call, line: JournalLine, visible: dict[str, bool]) -> bool:
-    if not call.who.repos:
+    if call.who.repos is None:
         return True
     if line.task_id not in visible:
         task = await call.parts.queue.get(line.task_id)
         visible[line.task_id] = call.who.may_see(task)
     return visible[line.task_id]
-
-
-async def _rung(bell: asyncio.Event) -> bool:
-    try:
-        async with asyncio.timeout(KEEP_ALIVE_S):
-            await bell.wait()
-    except TimeoutError:
-        return False
-    return True
 
 
 def _resume_from(call: Call) -> int | None:

@@ -3,18 +3,21 @@
 The order of the checks is part of the promise: method, path, size, headers, signature, content
 type, JSON, duplicate, store. What was answered with 2xx is stored or means nothing to us; trouble
 of ours is a 503, so that GitHub's delivery log shows it as failed and it is sent again.
+
+A delivery comes in one of two ways: as a request of the ASGI application, or, where it is small
+and has arrived whole, straight from the connection (`direct`). The checks are the same code.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from bot.errors import StoreError
 from bot.github.webhook import BadHeader, BadSignature, Delivery, Unreadable, parse, to_json
-from bot.log import get, mask
-from bot.tasks.inbox import Inbox
+from bot.log import get
+from bot.tasks.inbox import Inbox, NewDelivery
+from bot.web.answer import Answer
 from bot.web.body import BodyReader
 from bot.web.parts import WebSettings
 from bot.web.problem import RETRY_AFTER_S, Problem
@@ -23,7 +26,7 @@ TOGETHER = 96 * 1024 * 1024  #: bytes of large bodies in memory at one time
 HOOK_PATHS = ("/webhook", "/api/github/webhooks")  #: the second is the name that Probot gave it
 OFF_THE_LOOP = 128 * 1024  #: bytes; hashing and parsing more would hold up the event loop
 
-_HEADERS = ((b"cache-control", b"no-store"), (b"content-type", b"application/json"))
+Reply = Callable[[Answer], None]
 
 
 class Receiver:
@@ -44,6 +47,8 @@ class Receiver:
             together=TOGETHER,
             within_s=settings.body_deadline_s,
         )
+        self._arrived: list[tuple[Delivery, Reply]] = []
+        self._storing: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """202 accepted or ignored, 200 duplicate, 4xx the sender's fault, 503 ours. Never 500."""
@@ -53,25 +58,61 @@ class Receiver:
         answer = await self._answer(headers, receive, peer=(scope.get("client") or ("",))[0])
         await answer(scope, receive, send)
 
-    async def _answer(self, headers: Mapping[str, str], receive: Receive, *, peer: str) -> ASGIApp:
+    def take(self, headers: Mapping[str, str], body: bytes, peer: str, reply: Reply) -> None:
+        """A small delivery, whole; `reply` is called once, now or when it is on the disk.
+
+        Those that arrive in one turn of the loop are stored by one task and in one piece: a task
+        and a future for each would cost as much as the row.
+        """
+        try:
+            taken = self._sorted(self._parse(headers, body, peer))
+        except Exception as error:
+            reply(self._trouble(error))
+            return
+        if isinstance(taken, Answer):
+            reply(taken)
+            return
+        if not self._arrived:
+            task = asyncio.create_task(self._store_arrived())
+            self._storing.add(task)
+            task.add_done_callback(self._storing.discard)
+        self._arrived.append((taken, reply))
+
+    async def _store_arrived(self) -> None:
+        arrived, self._arrived = self._arrived, []
+        try:
+            answers = await self._store([delivery for delivery, _ in arrived])
+        except Exception as error:
+            answers = [self._trouble(error)] * len(arrived)
+        for (_, reply), answer in zip(arrived, answers, strict=True):
+            reply(answer)
+
+    async def _answer(self, headers: Mapping[str, str], receive: Receive, *, peer: str) -> Answer:
         try:
             async with self._bodies.read(headers, receive) as body:
-                return await self._take(await self._read(headers, body, peer))
-        except Problem as problem:
-            return problem.response()
-        except StoreError as error:
-            self._log.error("delivery_not_stored", error=str(error))
-            return _not_now("The store cannot be written.")
-        except Exception:
-            self._log.exception("delivery_not_taken")
-            return _not_now("The delivery could not be taken.")
+                if len(body) > OFF_THE_LOOP:
+                    delivery = await asyncio.to_thread(self._parse, headers, body, peer)
+                else:
+                    delivery = self._parse(headers, body, peer)
+                taken = self._sorted(delivery)
+                return taken if isinstance(taken, Answer) else (await self._store([taken]))[0]
+        except Exception as error:
+            return self._trouble(error)
 
-    async def _read(self, headers: Mapping[str, str], body: bytes, peer: str) -> Delivery:
+    def _trouble(self, error: Exception) -> Answer:
+        match error:
+            case Problem():
+                return Answer.of(error.response())
+            case StoreError():
+                self._log.error("delivery_not_stored", error=str(error))
+                return _not_now("The store cannot be written.")
+            case _:
+                self._log.error("delivery_not_taken", exc_info=error)
+                return _not_now("The delivery could not be taken.")
+
+    def _parse(self, headers: Mapping[str, str], body: bytes, peer: str) -> Delivery:
         try:
-            if len(body) > OFF_THE_LOOP:
-                delivery = await asyncio.to_thread(self._parse, headers, body)
-            else:
-                delivery = self._parse(headers, body)
+            delivery = parse(headers, body, secrets=self._settings.webhook_secrets)
         except BadHeader as error:
             raise Problem(400, str(error)) from None
         except BadSignature as error:
@@ -83,18 +124,18 @@ class Receiver:
         _require_json(headers)
         return delivery
 
-    def _parse(self, headers: Mapping[str, str], body: bytes) -> Delivery:
-        return parse(headers, body, secrets=self._settings.webhook_secrets)
-
-    async def _take(self, delivery: Delivery) -> ASGIApp:
+    def _sorted(self, delivery: Delivery) -> Delivery | Answer:
+        """The delivery, if it has to be stored; else what is said of it."""
         if delivery.event is None:
             self._log.info("delivery_ignored", delivery=delivery.id, event_name=delivery.event_name)
             return _said(202, "ignored", delivery)
-        if self._draining():
-            return _not_now("Shutting down.")
-        is_new = await self._queue.accept(
-            delivery.id, delivery.event_name, delivery.action, to_json(delivery.event)
-        )
+        return _not_now("Shutting down.") if self._draining() else delivery
+
+    async def _store(self, deliveries: Sequence[Delivery]) -> list[Answer]:
+        are_new = await self._queue.accept_all([_row(delivery) for delivery in deliveries])
+        return [self._stored(*one) for one in zip(deliveries, are_new, strict=True)]
+
+    def _stored(self, delivery: Delivery, is_new: bool) -> Answer:
         self._log.info(
             "delivery_stored" if is_new else "delivery_repeated",
             delivery=delivery.id,
@@ -107,24 +148,27 @@ class Receiver:
         return _said(202, "accepted", delivery)
 
 
+def _row(delivery: Delivery) -> NewDelivery:
+    assert delivery.event is not None, "what means nothing is not stored"
+    return NewDelivery(
+        delivery_id=delivery.id,
+        event_name=delivery.event_name,
+        action=delivery.action,
+        payload_text=to_json(delivery.event),
+    )
+
+
 def _require_json(headers: Mapping[str, str]) -> None:
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise Problem(415, "Set the webhook's content type to application/json.")
 
 
-def _said(status: int, word: str, delivery: Delivery) -> ASGIApp:
+def _said(status: int, word: str, delivery: Delivery) -> Answer:
     """The short answer; nothing in a GUID that was let pass needs an escape in JSON."""
-    body = mask(f'{{"status":"{word}","delivery":"{delivery.id}"}}').encode()
-    headers = (*_HEADERS, (b"content-length", b"%d" % len(body)))
-
-    async def answer(_scope: Scope, _receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-    return answer
+    return Answer.json(status, f'{{"status":"{word}","delivery":"{delivery.id}"}}')
 
 
-def _not_now(why: str) -> Response:
+def _not_now(why: str) -> Answer:
     text = f"{why} Nothing was stored; send it again."
-    return Problem(503, text, headers={"retry-after": str(RETRY_AFTER_S)}).response()
+    return Answer.of(Problem(503, text, headers={"retry-after": str(RETRY_AFTER_S)}).response())

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import groupby
+from urllib.parse import urlencode
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -13,7 +14,17 @@ from starlette.staticfiles import StaticFiles
 from bot import __version__
 from bot.errors import ChimeraError
 from bot.log import get
-from bot.web import deliveries, events, insight, pages, tasks
+from bot.web import (
+    acting,
+    deliveries,
+    events,
+    hints,
+    insight,
+    pages,
+    task_page,
+    tasks,
+    transcripts,
+)
 from bot.web.auth import Scope, admit
 from bot.web.bodies import (
     DeadFilter,
@@ -25,17 +36,21 @@ from bot.web.bodies import (
     TaskFilter,
 )
 from bot.web.call import Call
-from bot.web.exposition import MEDIA_TYPE
+from bot.web.frame import bare
 from bot.web.health import Health
+from bot.web.metrics import MEDIA_TYPE
 from bot.web.openapi import document
 from bot.web.parts import WebParts
+from bot.web.phases import TaskDetail
 from bot.web.problem import Problem, from_error, json_response
 from bot.web.receiver import HOOK_PATHS, Receiver
+from bot.web.recent import Recent
 from bot.web.render import HERE, page
 from bot.web.row import Row
 from bot.web.session import Sessions
-from bot.web.shapes import Accepted, DeliveryPage, Journal, Replayed, TaskOut, TaskPage
-from bot.web.sign_in import SignIn
+from bot.web.shapes import Accepted, DeliveryPage, Journal, Replayed, TaskPage
+from bot.web.sign_in import CALLBACK, TO_GITHUB, SignIn
+from bot.web.transcripts import Runs, TranscriptOut
 
 _SSE = "text/event-stream"
 _HTML = "text/html"
@@ -52,9 +67,16 @@ API = (
         status=202,
     ),
     Row(method="GET", path="/api/tasks", handler=tasks.listing, query=TaskFilter, gives=TaskPage),
-    Row(method="GET", path=_TASK, handler=tasks.show, gives=TaskOut),
+    Row(method="GET", path=_TASK, handler=tasks.show, gives=TaskDetail),
     Row(method="GET", path=f"{_TASK}/journal", handler=tasks.journal, gives=Journal),
     Row(method="GET", path=f"{_TASK}/evidence", handler=tasks.evidence),
+    Row(method="GET", path=f"{_TASK}/transcripts", handler=transcripts.listing, gives=Runs),
+    Row(
+        method="GET",
+        path=f"{_TASK}/transcripts/{{n}}",
+        handler=transcripts.show,
+        gives=TranscriptOut,
+    ),
     Row(
         method="GET",
         path=f"{_TASK}/events",
@@ -67,7 +89,7 @@ API = (
         path=f"{_TASK}/cancel",
         handler=tasks.cancel,
         scope=Scope.WRITE,
-        gives=TaskOut,
+        gives=TaskDetail,
     ),
     Row(
         method="POST",
@@ -75,7 +97,7 @@ API = (
         handler=tasks.retry,
         scope=Scope.WRITE,
         body=Retry,
-        gives=TaskOut,
+        gives=TaskDetail,
     ),
     Row(
         method="POST",
@@ -83,7 +105,7 @@ API = (
         handler=tasks.reprioritise,
         scope=Scope.WRITE,
         body=NewPriority,
-        gives=TaskOut,
+        gives=TaskDetail,
     ),
     Row(method="GET", path="/api/dead", handler=tasks.dead, query=DeadFilter, gives=TaskPage),
     Row(
@@ -91,7 +113,7 @@ API = (
         path="/api/dead/{task_id}/discard",
         handler=tasks.discard,
         scope=Scope.WRITE,
-        gives=TaskOut,
+        gives=TaskDetail,
     ),
     Row(
         method="GET",
@@ -116,16 +138,32 @@ API = (
 PAGES = (
     Row(method="GET", path="/", handler=pages.overview, media_type=_HTML),
     Row(method="GET", path="/statistics", handler=pages.statistics_page, media_type=_HTML),
-    Row(method="GET", path="/tasks/{task_id}", handler=pages.task_page, media_type=_HTML),
+    Row(method="GET", path="/dead", handler=pages.dead_letters, media_type=_HTML),
+    Row(method="GET", path="/deliveries", handler=pages.deliveries_page, media_type=_HTML),
+    Row(
+        method="POST",
+        path="/deliveries/{delivery_id}/replay",
+        handler=acting.replay,
+        media_type=_HTML,
+    ),
+    Row(method="GET", path="/tasks/{task_id}", handler=task_page.task_page, media_type=_HTML),
+    Row(
+        method="GET",
+        path="/tasks/{task_id}/runs/{n}",
+        handler=transcripts.run_page,
+        media_type=_HTML,
+    ),
     Row(
         method="POST",
         path="/tasks/{task_id}/{verb}",
-        handler=pages.act,
-        scope=Scope.WRITE,
+        handler=acting.press,
         media_type=_HTML,
     ),
-    Row(method="POST", path="/sign-out", handler=pages.sign_out, media_type=_HTML),
+    Row(method="GET", path="/events", handler=hints.stream, media_type=_SSE),
+    Row(method="POST", path="/sign-out", handler=acting.sign_out, media_type=_HTML),
 )
+
+HISTORY_S = 30.0  #: how old the durations may be that estimates are made from
 
 _log = get("web")
 
@@ -134,7 +172,15 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 def make_web(parts: WebParts) -> Starlette:
     """The application with every door. Who makes the parts opens and closes them."""
-    sessions = Sessions()
+    sessions = Sessions(parts.session_key)
+    history = Recent(parts.queue.history, now=parts.now, for_s=HISTORY_S)
+
+    async def serve(row: Row, request: Request) -> Response:
+        who = await admit(request, parts, sessions, row.scope)
+        return await row.handler(
+            Call(request=request, parts=parts, sessions=sessions, history=history, who=who)
+        )
+
     receiver, health, sign_in = (
         Receiver(parts.queue, parts.settings, parts.draining),
         Health(parts),
@@ -153,34 +199,33 @@ def make_web(parts: WebParts) -> Starlette:
         Route("/openapi.json", openapi),
         Route("/sign-in", sign_in.form, methods=["GET"]),
         Route("/sign-in", sign_in.submit, methods=["POST"]),
+        Route(TO_GITHUB, sign_in.to_github, methods=["GET"]),
+        Route(CALLBACK, sign_in.from_github, methods=["GET"]),
         Mount("/static", StaticFiles(directory=HERE / "static")),
-        *_routes(API, parts, sessions, _api_trouble),
-        *_routes(PAGES, parts, sessions, _page_trouble),
+        *_routes(API, serve, _api_trouble),
+        *_routes(PAGES, serve, _page_trouble),
     ]
     handlers = {HTTPException: _http_trouble}
     return Starlette(routes=routes, exception_handlers=handlers)
 
 
+Serve = Callable[[Row, Request], Awaitable[Response]]
 Trouble = Callable[[Request, Problem], Response]
 
 
-def _routes(
-    rows: Sequence[Row], parts: WebParts, sessions: Sessions, trouble: Trouble
-) -> list[BaseRoute]:
+def _routes(rows: Sequence[Row], serve: Serve, trouble: Trouble) -> list[BaseRoute]:
     """One route for each path, so that a wrong method is answered with the right ones."""
     by_path = groupby(rows, key=lambda row: row.path)  # rows of one path stand together
-    return [_route(path, list(same), parts, sessions, trouble) for path, same in by_path]
+    return [_route(path, list(same), serve, trouble) for path, same in by_path]
 
 
-def _route(
-    path: str, rows: Sequence[Row], parts: WebParts, sessions: Sessions, trouble: Trouble
-) -> Route:
+def _route(path: str, rows: Sequence[Row], serve: Serve, trouble: Trouble) -> Route:
     by_method = {row.method: row for row in rows}
 
     async def endpoint(request: Request) -> Response:
         row = by_method["GET" if request.method == "HEAD" else request.method]
         try:
-            return await _admitted(row, request, parts, sessions)
+            return await serve(row, request)
         except Problem as problem:
             return trouble(request, problem)
         except ChimeraError as error:
@@ -193,11 +238,6 @@ def _route(
     return Route(path, endpoint, methods=list(by_method))
 
 
-async def _admitted(row: Row, request: Request, parts: WebParts, sessions: Sessions) -> Response:
-    who = await admit(request, parts, sessions, row.scope)
-    return await row.handler(Call(request=request, parts=parts, sessions=sessions, who=who))
-
-
 def _api_trouble(_request: Request, problem: Problem) -> Response:
     return problem.response()
 
@@ -205,10 +245,11 @@ def _api_trouble(_request: Request, problem: Problem) -> Response:
 def _page_trouble(request: Request, problem: Problem) -> Response:
     """On the dashboard a refusal is a page; who is not signed in is asked to."""
     if problem.status == 401:
-        return RedirectResponse("/sign-in", 303)
+        wanted = request.url.path if request.method == "GET" else "/"
+        following = f"?{urlencode({'next': wanted})}" if wanted != "/" else ""
+        return RedirectResponse(f"/sign-in{following}", 303)
     heading = {404: "Not found", 403: "Not allowed", 409: "Not now"}.get(problem.status, "Trouble")
-    values = {"who": None, "form_token": "", "refresh_s": 0}
-    return page("trouble.html", problem.status, **values, heading=heading, text=problem.detail)
+    return page("trouble.html", problem.status, **bare(), heading=heading, text=problem.detail)
 
 
 def _http_trouble(_request: Request, error: Exception) -> Response:

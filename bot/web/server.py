@@ -5,7 +5,7 @@ would hold two hundred connections. The body has a deadline of its own, in `body
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -23,6 +23,7 @@ class ImpatientProtocol(HttpToolsProtocol):
 
     header_deadline_s = HEADER_DEADLINE_S
     _timer: asyncio.TimerHandle | None = None  #: runs while a head is being waited for
+    _in_head = False  #: a head has begun
     _head_size = 0
 
     def connection_made(self, transport: Any) -> None:
@@ -30,33 +31,41 @@ class ImpatientProtocol(HttpToolsProtocol):
         self._watch()
 
     def data_received(self, data: bytes) -> None:
-        self._head_size += len(data)
         super().data_received(data)
-        if self._timer is not None and self._head_size > MAX_HEADERS:
-            self._stop()
-            self.transport.close()
+        if self._in_head:  # most heads come whole, and need no timer
+            self._wait_for_the_rest(len(data))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._watch()
+        self._in_head = True
 
     def on_headers_complete(self) -> None:
-        self._stop()
+        self.head_is_there()
         super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._stop()
+        self.head_is_there()
 
-    def _watch(self) -> None:
-        if self._timer is None:
-            self._head_size = 0
-            self._timer = self.loop.call_later(self.header_deadline_s, self.transport.close)
-
-    def _stop(self) -> None:
+    def head_is_there(self) -> None:
+        """Stop the clock."""
+        self._in_head = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _wait_for_the_rest(self, size: int) -> None:
+        if self._timer is None:
+            self._watch()
+        else:
+            self._head_size += size
+            if self._head_size > MAX_HEADERS:
+                self.head_is_there()
+                self.transport.close()
+
+    def _watch(self) -> None:
+        self._head_size = 0
+        self._timer = self.loop.call_later(self.header_deadline_s, self.transport.close)
 
 
 class _Together:
@@ -97,7 +106,10 @@ class WebServer(uvicorn.Server):
 
 
 def make_server(
-    app: ASGIApp, *, grace_s: float, protocol: type[HttpToolsProtocol] = ImpatientProtocol
+    app: ASGIApp,
+    *,
+    grace_s: float,
+    protocol: Callable[..., HttpToolsProtocol] = ImpatientProtocol,
 ) -> WebServer:
     """One worker; start it with `await server.serve(sockets=[listener])`.
 
@@ -107,7 +119,7 @@ def make_server(
     return WebServer(
         uvicorn.Config(
             app,
-            http=protocol,
+            http=cast(type[HttpToolsProtocol], protocol),  # which uvicorn only calls
             ws="none",
             lifespan="off",
             log_config=None,

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from bot.domain import JournalLine, Spend, Task, Wait
+from bot.domain import Cause, JournalLine, Spend, Task, Wait, WaitFor
 from bot.tasks.inbox import InboxRow
 from bot.web.parts import repository_of
 from bot.workflow.flow import ChimeraWorkflow
@@ -24,7 +24,7 @@ class Result(BaseModel):
 class WaitOut(BaseModel):
     """Why a task is parked and when it goes on by itself."""
 
-    on: str
+    on: WaitFor
     reason: str
     until: str | None
     needs_person: bool
@@ -64,7 +64,7 @@ class TaskOut(BaseModel):
     turn: int
     attempt: int
     wait: WaitOut | None
-    cause: str | None
+    cause: Cause | None
     summary: str
     requester: str
     cost_usd: float | None
@@ -95,7 +95,7 @@ class LineOut(BaseModel):
     attempt: int
     outcome: str
     summary: str
-    cause: str | None
+    cause: Cause | None
     started_at: str
     seconds: float
     cost_usd: float | None

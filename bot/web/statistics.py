@@ -1,31 +1,39 @@
 """The numbers of the factory: read once, shown as JSON, to Prometheus and to people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from bot.domain import Status
+from bot.domain import Spend, Status
+from bot.tasks.backlog import Backlog, Pile
+from bot.tasks.lasting import Breaker
 from bot.tasks.pool import PoolMetrics
 from bot.tasks.statistics import History, Spread
-from bot.web.exposition import Metric, Sample
-from bot.web.parts import WebParts
+from bot.tasks.tally import Counted
+from bot.tasks.trend import QUEUE_DEPTH, Trend
+from bot.web.parts import HealthPart, Money, WebParts
 
-_ENDED: tuple[Literal["succeeded", "failed", "cancelled", "dead"], ...] = (
+ENDED: tuple[Literal["succeeded", "failed", "cancelled", "dead"], ...] = (
     "succeeded",
     "failed",
     "cancelled",
     "dead",
 )
-_QUANTILES = {"0.5": "p50_s", "0.95": "p95_s", "0.99": "p99_s"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Numbers:
-    """What the store and the pool say at one moment."""
+    """What the store, the pool and the parts say at one moment."""
 
     pool: PoolMetrics
     counts: Mapping[Status, int]
     history: History
+    backlog: Backlog
+    trend: Trend | None  #: of the queue's depth; None while nobody can tell
+    counted: Counted  #: since this process began
+    breakers: Sequence[Breaker]
+    health: Sequence[HealthPart]
+    money: Money
 
 
 async def statistics(parts: WebParts) -> Numbers:
@@ -34,12 +42,18 @@ async def statistics(parts: WebParts) -> Numbers:
         pool=await parts.pool_metrics(),
         counts=await parts.queue.counts(),
         history=await parts.queue.history(),
+        backlog=await parts.queue.backlog(),
+        trend=await parts.trends.of(QUEUE_DEPTH),
+        counted=await parts.tally.counted(),
+        breakers=await parts.lasting.breakers(),
+        health=await parts.health(),
+        money=await parts.money(),
     )
 
 
 def as_json(numbers: Numbers) -> dict[str, Any]:
     """The document of `GET /api/metrics`: the pool's members on top, the store's below."""
-    history = numbers.history
+    history, backlog, counted = numbers.history, numbers.backlog, numbers.counted
     return {
         **numbers.pool,
         "tasks": {status.value: n for status, n in numbers.counts.items()},
@@ -51,91 +65,34 @@ def as_json(numbers: Numbers) -> dict[str, Any]:
             {"status": f.status, "phase": f.phase, "cause": f.cause, "count": f.n}
             for f in history.failures
         ],
+        "queue_oldest_seconds": round(backlog.queued.oldest_s, 3),
+        "queue_trend": asdict(numbers.trend) if numbers.trend is not None else None,
+        "waits": {what.value: _pile(pile) for what, pile in backlog.waits.items() if pile.n},
+        "deliveries": {state.value: _pile(pile) for state, pile in backlog.deliveries.items()},
+        "retries": [
+            {"phase": phase, "cause": cause, "count": n}
+            for (phase, cause), n in counted.retries().items()
+        ],
+        "breakers": [asdict(breaker) for breaker in numbers.breakers],
+        "cost": {
+            "today_usd": numbers.money.today_usd,
+            "daily_limit_usd": numbers.money.limit_usd,
+            "phases": {phase.value: _spend(one) for phase, one in counted.spend.items()},
+        },
     }
-
-
-def as_metrics(numbers: Numbers) -> list[Metric]:
-    """The same for Prometheus; every label comes from one of our enums."""
-    history = numbers.history
-    phases = [
-        Sample(value=getattr(s, member), labels={"phase": phase, "quantile": quantile})
-        for phase, s in history.phases.items()
-        for quantile, member in _QUANTILES.items()
-    ]
-    return [
-        *_pool_metrics(numbers.pool),
-        Metric(
-            name="chimera_tasks",
-            help="Tasks in the store by status.",
-            kind="gauge",
-            samples=[Sample(value=n, labels={"status": s}) for s, n in numbers.counts.items()],
-        ),
-        Metric(
-            name="chimera_phase_seconds",
-            help="Working time of a phase among the tasks that ended last.",
-            kind="gauge",
-            samples=phases,
-        ),
-        Metric(
-            name="chimera_workflow_seconds",
-            help="From first start to completion among the tasks that ended last.",
-            kind="gauge",
-            samples=_quantiles(history.whole),
-        ),
-        Metric(
-            name="chimera_tasks_ended_badly",
-            help="Tasks that failed, died or were cancelled, by phase and cause.",
-            kind="gauge",
-            samples=[
-                Sample(
-                    value=f.n,
-                    labels={"status": f.status, "phase": f.phase, "cause": f.cause or "none"},
-                )
-                for f in history.failures
-            ],
-        ),
-    ]
-
-
-def _pool_metrics(pool: PoolMetrics) -> list[Metric]:
-    ended = {outcome: pool[outcome] for outcome in _ENDED}
-    return [
-        _gauge("chimera_pool_slots", "How many workflows may run at once.", pool["slots"]),
-        _gauge("chimera_pool_active", "Slots in use.", pool["active"]),
-        _gauge("chimera_pool_utilisation_ratio", "Slots in use by slots.", pool["utilisation"]),
-        _gauge("chimera_queue_depth", "Tasks that wait for a slot.", pool["queue_depth"]),
-        Metric(
-            name="chimera_workflows_processed_total",
-            help="Workflows that this process has brought to an end.",
-            kind="counter",
-            samples=[Sample(value=n, labels={"outcome": name}) for name, n in ended.items()],
-        ),
-        _counter("chimera_steps_total", "Steps that this process has recorded.", pool["steps"]),
-        _counter("chimera_claims_total", "Claims that this process has made.", pool["claims"]),
-        _counter(
-            "chimera_step_crashes_total",
-            "Steps that ended with a mistake of ours.",
-            pool["crashes"],
-        ),
-    ]
-
-
-def _counter(name: str, text: str, value: float) -> Metric:
-    return Metric(name=name, help=text, kind="counter", samples=[Sample(value=value)])
-
-
-def _gauge(name: str, text: str, value: float) -> Metric:
-    return Metric(name=name, help=text, kind="gauge", samples=[Sample(value=value)])
-
-
-def _quantiles(spread: Spread | None) -> list[Sample]:
-    if spread is None:
-        return []
-    return [
-        Sample(value=getattr(spread, member), labels={"quantile": quantile})
-        for quantile, member in _QUANTILES.items()
-    ]
 
 
 def _spread(spread: Spread | None) -> dict[str, float] | None:
     return asdict(spread) if spread is not None else None
+
+
+def _pile(pile: Pile) -> dict[str, float]:
+    return {"count": pile.n, "oldest_seconds": round(pile.oldest_s, 3)}
+
+
+def _spend(spend: Spend) -> dict[str, float | None]:
+    return {
+        "cost_usd": spend.cost_usd,
+        "input_tokens": spend.input_tokens,
+        "output_tokens": spend.output_tokens,
+    }

@@ -19,8 +19,9 @@ from bot.web.bodies import (
 )
 from bot.web.call import Call, answer
 from bot.web.parts import Submission
+from bot.web.phases import TaskDetail, task_detail
 from bot.web.problem import RETRY_AFTER_S, Problem, Wrong, json_response
-from bot.web.shapes import Accepted, TaskOut, TaskPage, journal_out, task_out
+from bot.web.shapes import Accepted, TaskPage, journal_out, task_out
 
 _KEY = re.compile(r"[!-~]{1,255}")
 
@@ -82,11 +83,13 @@ async def cancel(call: Call) -> Response:
 
 
 async def retry(call: Call) -> Response:
-    """Let an ended task go on (409 for a live one); everything that was made is adopted."""
+    """Let a task go on that ended, or waits for a person (409 else); what was made is adopted."""
     wanted = await read_body(call.request, Retry)
     task = await call.task()
-    if not task.status.ended or task.status is Status.COMPLETED:
-        raise Problem(409, f"The task is {task.status}. Only one that ended badly can be retried.")
+    waits = task.wait is not None and task.wait.on.needs_person
+    if task.status is Status.COMPLETED or not (task.status.ended or waits):
+        text = "Only one that ended badly, or waits for a person, can be retried."
+        raise Problem(409, f"The task is {task.status}. {text}")
     changed = await call.parts.retry(task.id, call.who.name, wanted.phase)
     return answer(await _shown(call, changed))
 
@@ -119,6 +122,7 @@ async def _page(call: Call, wanted: DeadFilter, status: Sequence[Status]) -> Res
         status=status,
         phase=wanted.phase,
         repo=wanted.repository or "",
+        among=call.who.repos,
         limit=wanted.limit,
         cursor=wanted.cursor,
     )
@@ -126,10 +130,10 @@ async def _page(call: Call, wanted: DeadFilter, status: Sequence[Status]) -> Res
     return answer(TaskPage(tasks=seen, next=page.cursor))
 
 
-async def _shown(call: Call, task: Task) -> TaskOut:
-    queued = task.status is Status.QUEUED
-    position = await call.parts.queue.position(task.id) if queued else None
-    return task_out(task, position=position)
+async def _shown(call: Call, task: Task) -> TaskDetail:
+    queue, queued = call.parts.queue, task.status is Status.QUEUED
+    position = await queue.position(task.id) if queued else None
+    return task_detail(task, await queue.journal(task.id), position=position)
 
 
 def _idempotency_key(call: Call) -> str:

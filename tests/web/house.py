@@ -9,15 +9,23 @@ from typing import Any
 import httpx
 from starlette.applications import Starlette
 
-from bot.domain import Phase, RepoRef, Status, Task
+from bot.config.choices import Verb
+from bot.domain import Actor, Phase, RepoRef, Status, Task
 from bot.errors import WrongState
+from bot.tasks.lasting import Lasting
 from bot.tasks.pool import ExecutorPool
 from bot.tasks.queue import TaskQueue
 from bot.tasks.sqlite import SqliteStore
+from bot.tasks.tally import Tally
 from bot.tasks.tokens import Tokens
-from bot.web.parts import HealthPart, Submission, WebParts, WebSettings
+from bot.tasks.trend import Trends
+from bot.web.parts import HealthPart, Money, People, Submission, WebParts, WebSettings
 from bot.web.routes import make_web
+from bot.workflow.command_lines import PREFIX
+from bot.workflow.commands import Command, parse_commands, spec_of
 from bot.workflow.evidence import bundle
+from bot.workflow.purse import SCOPE
+from bot.workflow.steering import steered
 
 SECRET = "a webhook secret of thirty-two ch"
 START = 1_700_000_000.0
@@ -42,8 +50,11 @@ class House:
     tokens: Tokens
     clock: Clock
     pool: ExecutorPool
+    lasting: Lasting
+    tally: Tally
     submissions: list[Submission] = field(default_factory=list)
     health: list[HealthPart] = field(default_factory=list)
+    people: People | None = None
     is_ready: bool = True
     is_draining: bool = False
     settings: WebSettings = field(
@@ -61,6 +72,9 @@ class House:
         parts = WebParts(
             queue=self.queue,
             tokens=self.tokens,
+            lasting=self.lasting,
+            tally=self.tally,
+            trends=Trends(self.lasting, self.clock),
             settings=self.settings,
             now=self.clock,
             submit=self.submit,
@@ -71,10 +85,34 @@ class House:
             pool_metrics=self.pool.get_metrics,
             health=health,
             evidence=self.evidence,
+            steer=self.steer,
+            money=self.money,
+            session_key=b"a key for the sessions of a test",
+            people=self.people,
             ready=lambda: self.is_ready,
             draining=lambda: self.is_draining,
         )
         return replace(parts, **changes)
+
+    async def steer(self, task_id: str, by: str, verb: Verb, said: str) -> Task:
+        """As the program does it, on the same pure functions."""
+        [command] = parse_commands(f"{PREFIX} {verb} {said}")
+        assert isinstance(command, Command)
+        if verb is Verb.CANCEL:
+            return await self.queue.cancel(task_id, by)
+        actor = Actor(login=by, id=0)
+        return await self.queue.change(
+            task_id,
+            lambda task: steered(task, command, actor, self.clock(), via="dashboard"),
+            expect=spec_of(verb).statuses,
+        )
+
+    async def money(self) -> Money:
+        return Money(
+            today_usd=await self.lasting.spent(SCOPE),
+            limit_usd=20.0,
+            days=await self.lasting.spent_by_day(SCOPE, days=28),
+        )
 
     async def evidence(self, task: Task) -> dict[str, object]:
         journal = await self.queue.journal(task.id)
@@ -141,5 +179,13 @@ async def opened_house(directory: Path) -> AsyncIterator[House]:
         raise AssertionError(f"the pool of this house does not run, and yet got {task.id}")
 
     pool = ExecutorPool(queue, never_called)
-    yield House(store=store, queue=queue, tokens=Tokens(store, clock), clock=clock, pool=pool)
+    yield House(
+        store=store,
+        queue=queue,
+        tokens=Tokens(store, clock),
+        clock=clock,
+        pool=pool,
+        lasting=Lasting(store, clock),
+        tally=Tally(queue),
+    )
     await store.close()

@@ -11,10 +11,10 @@ from tests.web.house import House
 
 @asynccontextmanager
 async def serving(
-    house: House, protocol: type[ImpatientProtocol] = ImpatientProtocol
+    house: House, protocol: type[ImpatientProtocol] = ImpatientProtocol, *, port: int = 0
 ) -> AsyncIterator[int]:
-    """The port, while the server runs."""
-    listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+    """The port, while the server runs; 0 takes a free one."""
+    listener = socket.create_server(("127.0.0.1", port), backlog=512)
     server = make_server(house.web(), grace_s=1, protocol=protocol)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     try:

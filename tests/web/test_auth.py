@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from bot.domain import Status
 from bot.web.parts import WebSettings
 from bot.web.session import COOKIE, LIFETIME_S, Sessions
 from tests.web.house import OTHER, START, House
@@ -102,7 +103,10 @@ async def test_a_token_for_one_repository_sees_nothing_of_another(
         assert (await client.post(f"/api/tasks/{task.id}/cancel", headers=token)).status_code == 404
     for path in ("/api/metrics", "/metrics", "/statistics"):
         assert (await client.get(path, headers=token)).status_code == 403
-    assert "theirs" not in (await client.get("/", headers=token)).text
+    await house.put(theirs, status=Status.DEAD)
+    for page in ("/", "/dead"):
+        assert "theirs" not in (await client.get(page, headers=token)).text
+    assert (await client.get("/deliveries", headers=token)).status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -136,7 +140,7 @@ async def test_signing_in_gives_a_session_that_never_holds_the_token(
     assert welcome.status_code == 303
     assert token not in cookie
     assert "HttpOnly" in cookie
-    assert "SameSite=strict" in cookie
+    assert "SameSite=lax" in cookie
     assert (await client.get("/")).status_code == 200
     [known] = await house.tokens.all()
     await house.tokens.create("another", scopes=("read",))
@@ -145,7 +149,7 @@ async def test_signing_in_gives_a_session_that_never_holds_the_token(
 
 
 def test_a_session_ends_with_its_time_and_cannot_be_made_up() -> None:
-    sessions, others = Sessions(), Sessions()
+    sessions, others = Sessions(b"ours"), Sessions(b"theirs")
     cookie = sessions.open("token-1", now=START)
     assert sessions.read(cookie, now=START + LIFETIME_S - 1) == "token-1"
     assert sessions.read(cookie, now=START + LIFETIME_S) == ""

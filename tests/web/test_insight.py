@@ -178,7 +178,7 @@ async def test_the_description_is_valid_and_describes_real_answers(
     task = await house.add(issue=1)
     await note(house, task, "first")
     for name, path in [
-        ("TaskOut", f"/api/tasks/{task.id}"),
+        ("TaskDetail", f"/api/tasks/{task.id}"),
         ("TaskPage", "/api/tasks"),
         ("Journal", f"/api/tasks/{task.id}/journal"),
         ("Problem", "/api/tasks/none"),

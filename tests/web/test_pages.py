@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import httpx
 import pytest
 
+from bot import __version__
 from bot.domain import (
     Cause,
     Cursor,
@@ -20,9 +21,14 @@ from bot.domain import (
     WaitFor,
 )
 from bot.web.gantt import WIDTH, chart, took
-from tests.web.house import START, House
+from bot.web.routes import PAGES
+from bot.web.row import Row
+from tests.web.house import SHOP, START, House
 
 XSS = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}"
+
+
+SCRIPTS = [f"/static/{name}?{__version__}" for name in ("vendor/htmx.min.js", "live.js")]
 
 
 class _Tags(HTMLParser):
@@ -35,6 +41,12 @@ class _Tags(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.found.append((tag, dict(attrs)))
+
+
+async def form_token(client: httpx.AsyncClient, task_id: str, **headers: str) -> str:
+    """What the forms of a task's page carry."""
+    page = (await client.get(f"/tasks/{task_id}", headers=headers)).text
+    return page.partition('name="form_token" value="')[2].partition('"')[0]
 
 
 def line(task_id: str, phase: Phase, outcome: Outcome, at: float, seconds: float) -> JournalLine:
@@ -74,23 +86,86 @@ async def test_nothing_foreign_becomes_markup(house: House, client: httpx.AsyncC
         answer = await client.get(path)
         assert answer.status_code == 200
         tags = _Tags(answer.text).found
-        assert not [tag for tag, _ in tags if tag in ("script", "img", "iframe")]
+        assert [attrs["src"] for tag, attrs in tags if tag == "script"] == SCRIPTS
+        assert {attrs["src"] for tag, attrs in tags if tag == "img"} == {"/static/icon.svg"}
+        assert not [tag for tag, _ in tags if tag == "iframe"]
         assert not [name for _, attrs in tags for name in attrs if name.startswith("on")]
         assert "49" not in re.sub(r"\d{4}-|:\d\d", "", answer.text).partition("alert(1)")[2][:40]
         assert "&lt;script&gt;" in answer.text
 
 
-@pytest.mark.parametrize("path", ["/", "/statistics", "/sign-in", "/tasks/none"])
-async def test_every_page_has_a_strict_policy_and_needs_no_script(
+@pytest.mark.parametrize(
+    "path", ["/", "/dead", "/deliveries", "/statistics", "/sign-in", "/tasks/none"]
+)
+async def test_every_page_has_a_strict_policy_and_nothing_inline(
     client: httpx.AsyncClient, path: str
 ) -> None:
     answer = await client.get(path)
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
-    assert "script-src" not in policy
+    for what in ("script-src", "style-src", "connect-src", "form-action"):
+        assert f"{what} 'self';" in policy
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert " style=" not in answer.text
+    assert "<style" not in answer.text
+    assert [attrs for tag, attrs in _Tags(answer.text).found if tag == "script" and not attrs] == []
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in PAGES if row.method == "POST"], ids=lambda row: row.path
+)
+async def test_nothing_is_changed_by_a_link_or_by_a_form_of_another_page(
+    house: House, client: httpx.AsyncClient, row: Row
+) -> None:
+    task = await house.add(issue=1)
+    await house.queue.accept("guid-1", "issues", "labeled", "{}")
+    path = row.path.format(task_id=task.id, verb="cancel", delivery_id="guid-1")
+    assert (await client.get(path)).status_code == 405
+    for form in ({}, {"form_token": ""}, {"form_token": "0" * 64}):
+        assert (await client.post(path, data=form)).status_code == 403
+    own = {"form_token": await form_token(client, task.id)}
+    foreign = await client.post(path, data=own, headers={"origin": "https://evil.example.test"})
+    assert foreign.status_code == 403
+    assert not (await house.queue.get(task.id)).status.ended
+    assert (await client.post(path, data=own)).status_code == 303
+
+
+async def test_a_button_that_does_not_exist_does_nothing(
+    house: House, client: httpx.AsyncClient
+) -> None:
+    task = await house.add(issue=1)
+    own = {"form_token": await form_token(client, task.id)}
+    for verb in ("hold", "start", "x" * 200, "%2e%2e"):
+        assert (await client.post(f"/tasks/{task.id}/{verb}", data=own)).status_code == 404
+    assert (await client.post(f"/tasks/{task.id}/discard", data=own)).status_code == 409
+
+
+@pytest.mark.parametrize(("scope", "status"), [("read", 403), ("write", 403), ("approve", 303)])
+async def test_only_a_token_for_it_opens_the_gate_of_production(
+    house: House, client: httpx.AsyncClient, scope: str, status: int
+) -> None:
+    bearer = {"authorization": f"Bearer {await house.tokens.create('t', scopes=(scope,))}"}
+    task = await house.add(issue=1)
+    wait = Wait(on=WaitFor.APPROVAL, reason="approve")
+    await house.put(task, status=Status.WAITING, wait=wait, facts=Facts(head_sha="ab" * 20))
+    own = {"form_token": await form_token(client, task.id, **bearer), "said": "ab" * 20}
+    answer = await client.post(f"/tasks/{task.id}/approve", data=own, headers=bearer)
+    assert answer.status_code == status
+    approved = (await house.queue.get(task.id)).facts.approval is not None
+    assert approved == (status == 303)
+
+
+async def test_the_queue_is_shown_in_its_order_with_what_holds_each_task_up(
+    house: House, client: httpx.AsyncClient
+) -> None:
+    await house.add("Later", issue=1, priority=1)
+    await house.add("Sooner", issue=2, priority=9)
+    text = (await client.get("/")).text
+    assert text.index("Sooner") < text.index("Later")
+    assert text.count("waits for a free slot") == 2
+    await house.lasting.hold(SHOP, "ada", "release week")
+    assert (await client.get("/")).text.count("starts are held by ada (release week)") == 2
 
 
 async def test_the_overview_puts_first_what_needs_a_person(
@@ -117,7 +192,7 @@ async def test_the_overview_puts_first_what_needs_a_person(
         *("Waiting for GitHub or time", "parked"),
         *("Recent", "finished"),
     ]
-    assert "place 1 in the queue" in text
+    assert 'title="place in the queue">1.<' in text
 
 
 async def test_a_skipped_phase_is_shown_as_skipped_and_never_as_passed(
@@ -161,7 +236,9 @@ async def test_statistics_show_percentiles_and_causes(
     assert "review" in text
 
 
-@pytest.mark.parametrize("name", ["style.css", "icon.svg"])
+@pytest.mark.parametrize(
+    "name", ["style.css", "icon.svg", "live.js", "vendor/htmx.min.js", "vendor/htmx.LICENSE.txt"]
+)
 async def test_static_files_are_served_from_the_package(
     client: httpx.AsyncClient, name: str
 ) -> None:

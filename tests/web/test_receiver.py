@@ -146,12 +146,12 @@ async def test_while_draining_a_delivery_is_not_acknowledged(
 
 
 class _FullDisk(TaskQueue):
-    async def accept(self, *_: str) -> bool:
+    async def accept_all(self, *_: object) -> list[bool]:
         raise StoreError("database or disk is full")
 
 
 class _Broken(TaskQueue):
-    async def accept(self, *_: str) -> bool:
+    async def accept_all(self, *_: object) -> list[bool]:
         raise RuntimeError("nobody expected this")
 
 

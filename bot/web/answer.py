@@ -1,0 +1,46 @@
+"""A short answer that can leave in two ways: through ASGI, or as the bytes of HTTP/1.1."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from bot.log import mask
+
+_JSON = ((b"cache-control", b"no-store"), (b"content-type", b"application/json"))
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status, headers without a length of the body, and the body."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+    @classmethod
+    def json(cls, status: int, text: str) -> "Answer":
+        """A JSON text that is ready; secrets in it are blanked."""
+        return cls(status, _JSON, mask(text).encode())
+
+    @classmethod
+    def of(cls, response: Response) -> "Answer":
+        """What another part of the program would have sent."""
+        kept = tuple(header for header in response.raw_headers if header[0] != b"content-length")
+        return cls(response.status_code, kept, bytes(response.body))
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        length = (b"content-length", b"%d" % len(self.body))
+        start = {"type": "http.response.start", "status": self.status}
+        await send({**start, "headers": (*self.headers, length)})
+        await send({"type": "http.response.body", "body": self.body})
+
+    def to_bytes(self, more: Iterable[tuple[bytes, bytes]]) -> bytes:
+        """The whole answer on the wire; `more` are the connection's own headers."""
+        lines = [b"%b: %b\r\n" % header for header in (*more, *self.headers)]
+        head = b"".join([STATUS_LINE[self.status], *lines])
+        return b"%bcontent-length: %d\r\n\r\n%b" % (head, len(self.body), self.body)

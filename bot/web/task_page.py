@@ -1,0 +1,101 @@
+"""The page of one task: what it waits for, its phases, what proves it, what it did step by step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from bot.domain import JournalLine, Outcome, Phase, Proof, Status, Task
+from bot.web import hints
+from bot.web.acting import offered
+from bot.web.call import Call
+from bot.web.estimates import left
+from bot.web.frame import frame
+from bot.web.gantt import chart
+from bot.web.render import OUTCOME_ICONS, page
+from bot.web.steps import steps
+from bot.web.transcripts import runs_of
+from bot.workflow.commands import PHASE_WORDS
+from bot.workflow.report.costs import phase_cost, price
+from bot.workflow.report.words import WORKING_PHASES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseRow:
+    """A phase as the task's table shows it."""
+
+    phase: Phase
+    icon: str
+    words: str
+    steps: int
+    seconds: float
+    tokens: str  #: empty where no model was asked; so is the cost
+    cost: str
+
+
+async def task_page(call: Call) -> Response:
+    """Everything about one task."""
+    task = await call.task()
+    lines = await call.parts.queue.journal(task.id)
+    queued = task.status is Status.QUEUED
+    return page(
+        "task.html",
+        **frame(call, hints=hints.address(call, task.id), moves=not task.status.ended),
+        task=task,
+        lines=lines,
+        phases=phase_rows(task, lines),
+        steps=steps(task),
+        chart=chart(lines, task, call.parts.now()),
+        proofs=proofs(task),
+        position=await call.parts.queue.position(task.id) if queued else None,
+        eta=left(task, await call.history.get()),
+        hub=call.parts.settings.hub_html_url.rstrip("/"),
+        offers=await offered(call, task),
+        phase_words=PHASE_WORDS,
+        runs=await runs_of(call, task.id),
+    )
+
+
+def phase_rows(task: Task, lines: Sequence[JournalLine]) -> list[PhaseRow]:
+    """The six phases: what the last step of each said, and what all of its steps took."""
+    return [
+        _phase_row(task, phase, [line for line in lines if line.phase is phase])
+        for phase in WORKING_PHASES
+    ]
+
+
+def proofs(task: Task) -> list[tuple[str, Proof]]:
+    """Every test run that was kept, by what it shows."""
+    facts = task.facts
+    named = [
+        ("Red: the new tests on the unchanged base", facts.red),
+        *((f"Green: {proof.command}", proof) for proof in facts.green),
+        ("Validation on staging", facts.validation),
+        ("Validation on production", facts.production_validation),
+    ]
+    return [(name, proof) for name, proof in named if proof is not None]
+
+
+def _phase_row(task: Task, phase: Phase, lines: Sequence[JournalLine]) -> PhaseRow:
+    here = task.phase is phase and not task.status.ended
+    icon, words = ("○", "not yet")
+    if lines:
+        icon, words = OUTCOME_ICONS[lines[-1].outcome], _said(lines[-1])
+    if here:
+        icon, words = ("◷", "waiting") if task.status is Status.WAITING else ("●", "now")
+    used = phase_cost(phase, lines)
+    spend = used.spend
+    return PhaseRow(
+        phase=phase,
+        icon=icon,
+        words=words,
+        steps=len(lines),
+        seconds=sum(line.seconds for line in lines),
+        tokens=f"{spend.input_tokens + spend.output_tokens:,}" if spend.requests else "",
+        cost=price(spend, complete=used.complete) if spend.requests else "",
+    )
+
+
+def _said(line: JournalLine) -> str:
+    word = "skipped" if line.outcome is Outcome.SKIP else line.outcome.value
+    return f"{word}: {line.summary}"
