@@ -5,9 +5,9 @@ from typing import Any
 import click
 
 from bot.cli.options import server_options
-from bot.cli.talk import as_json_option, emit, plain, say
-from bot.cli.task import ask, change, show_page, show_task
-from bot.domain import Phase
+from bot.cli.talk import as_json_option, emit, plain, say, table
+from bot.cli.task import ask, change, show_task
+from bot.domain import Outcome, Phase
 
 
 @click.group()
@@ -23,8 +23,20 @@ def dead() -> None:
 @server_options
 @as_json_option
 def list_(server_url: str, as_json: bool, **query: Any) -> None:
-    """Dead tasks, newest first."""
-    show_page(ask(server_url, "/api/dead", **query), as_json=as_json)
+    """Dead tasks, newest first, with what stopped them."""
+    page = ask(server_url, "/api/dead", **query)
+    if as_json:
+        emit(page)
+        return
+    table(
+        ("TASK", "CAUSE", "PHASE", "COST", "REPOSITORY", "WHY"),
+        [
+            (t["task_id"], t["cause"], t["phase"], t["cost_usd"], t["repository"], t["summary"])
+            for t in page["tasks"]
+        ],
+    )
+    if page["next"] is not None:
+        say(f"There are more: --cursor {page['next']}")
 
 
 @dead.command()
@@ -32,9 +44,11 @@ def list_(server_url: str, as_json: bool, **query: Any) -> None:
 @server_options
 @as_json_option
 def show(task_id: str, server_url: str, as_json: bool) -> None:
-    """A dead task with its journal."""
+    """A dead task with its cause, its last good phase, its cost and its journal."""
     found = ask(server_url, f"/api/tasks/{task_id}")
     journal = ask(server_url, f"/api/tasks/{task_id}/journal")["lines"]
+    good = [line["phase"] for line in journal if line["outcome"] == Outcome.PASS]
+    found["last_good_phase"] = good[-1] if good else None
     if as_json:
         emit({**found, "journal": journal})
         return

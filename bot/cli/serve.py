@@ -39,12 +39,14 @@ def serve(file: Path | None, **flags: Any) -> None:
     """
     import asyncio
 
-    from bot import door, log
+    from bot import door, log, telemetry
     from bot.config.environment import load_settings
+    from bot.supervisor import Supervisor
 
     settings = load_settings(os.environ, file=file, overrides=flags)
     log.set_up(level=settings.log_level)
-    asyncio.run(door.serve(settings, _furnish))
+    with telemetry.exported(os.environ):
+        asyncio.run(door.serve(settings, _furnish, Supervisor.of(os.environ)))
 
 
 def _furnish() -> Any:

@@ -1,12 +1,15 @@
-"""`chimera task …`: tasks of a running server."""
+"""`chimera task …`: tasks of a running server; `replay` needs only its data."""
 
 import os
 import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
 
-from bot.cli.options import server_options
+from bot.cli.options import data_dir_option, server_options
 from bot.cli.talk import as_json_option, emit, pairs, say, table
 from bot.domain import DEFAULT_PRIORITY, MAX_PRIORITY, MIN_PRIORITY, Phase, Status
 
@@ -111,6 +114,45 @@ def priority(task_id: str, value: int, server_url: str, as_json: bool) -> None:
     """Move a task in the queue: 1 to 10, higher first."""
     body = {"priority": value}
     _show(change(server_url, f"/api/tasks/{task_id}/priority", body), as_json=as_json)
+
+
+@task.command()
+@click.argument("task_id")
+@data_dir_option
+@as_json_option
+def replay(task_id: str, data_dir: Path | None, as_json: bool) -> None:
+    """Play the recorded agents of an ended task again, offline, and compare.
+
+    Reads the store and the git mirror of this machine; the server may run meanwhile. On a fresh
+    clone of the recorded base the recording takes the agents' place; tools, gates and tests are
+    real, in the cage. What needs GitHub or a person is not played, and said so.
+
+    Exits 0 when every phase that was played went the same way, with the same exit codes; else 1.
+    """
+    from bot import log
+    from bot.cli.stores import existing_store, with_store
+    from bot.config.environment import load_settings
+    from bot.tasks.lasting import Lasting
+    from bot.tasks.queue import TaskQueue
+    from bot.workflow.replaying import replay_of
+
+    log.set_up(level="ERROR")
+    settings = load_settings(os.environ, overrides={"data_dir": data_dir})
+    phases = with_store(
+        existing_store(data_dir),
+        lambda store: replay_of(
+            task_id, TaskQueue(store, time.time), Lasting(store, time.time), settings
+        ),
+    )
+    if as_json:
+        emit({"task_id": task_id, "phases": [asdict(one) for one in phases]})
+    else:
+        table(
+            ("PHASE", "RESULT", "RECORDED", "PLAYED"),
+            [(x.phase, x.result, x.recorded, x.played if x.same is False else "") for x in phases],
+        )
+    if any(one.same is False for one in phases):
+        raise SystemExit(1)
 
 
 def ask(server_url: str, path: str, **query: Any) -> dict[str, Any]:

@@ -13,12 +13,18 @@ from bot.cli.talk import as_json_option, emit
 @as_json_option
 def version(as_json: bool) -> None:
     """Say which Chimera this is, and what it stands on."""
+    from importlib.util import find_spec
+
+    from bot.tasks.schema import MIGRATIONS
+
     if not as_json:
         click.echo(f"chimera {__version__}")
         return
     emit(
         {
             "version": __version__,
+            "store_schema": len(MIGRATIONS),
+            "extras": {"otel": find_spec("opentelemetry.sdk") is not None},
             "python": platform.python_version(),
             "sqlite": sqlite3.sqlite_version,
             "platform": platform.platform(),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain import Status
+from bot.domain import Cause, Status
 from tests.web.house import House, opened_house
 from tests.web.serving import serving
 
@@ -70,7 +70,10 @@ async def test_every_wrong_field_is_talk_and_the_exit_code_says_usage(desk: Desk
 async def test_dead_tasks_are_listed_requeued_and_discarded(desk: Desk) -> None:
     first, second = await desk.house.add("one", issue=1), await desk.house.add("two", issue=2)
     for task in (first, second):
-        await desk.house.put(task, status=Status.DEAD)
+        await desk.house.put(task, status=Status.DEAD, cause=Cause.TIMEOUT, summary="too long")
+    assert "timeout" in (await desk.types("dead", "list")).stdout
+    shown = json.loads((await desk.types("dead", "show", first.id, "--json")).stdout)
+    assert (shown["cause"], shown["last_good_phase"], shown["journal"]) == ("timeout", None, [])
     listed = json.loads((await desk.types("dead", "list", "--json")).stdout)
     assert {task["task_id"] for task in listed["tasks"]} == {first.id, second.id}
     assert (await desk.types("dead", "requeue", first.id)).returncode == 0

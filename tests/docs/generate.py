@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.docs import from_commands, from_config, from_domain, from_flow, from_pages
+from tests.docs import from_commands, from_config, from_domain, from_flow, from_metrics, from_pages
 from tests.docs.blocks import DOCS, ROOT, fenced, filled, names
 
 BLOCKS: Mapping[str, Callable[[], str]] = {
@@ -25,6 +25,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "causes": from_domain.causes,
     "waits": from_domain.waits,
     "deliveries": from_domain.deliveries,
+    "metrics": from_metrics.metrics,
     "more-pages": from_pages.more_pages,
     "states": from_flow.states,
     "deploy-workflow": lambda: fenced(

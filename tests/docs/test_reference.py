@@ -11,7 +11,8 @@ from bot.config.settings import Settings
 from bot.domain import Bounds, Cause, Cursor, EffectKind, Outcome, Phase, Status, Verdict, WaitFor
 from bot.errors import ChimeraError
 from bot.web.bodies import NewTask, Rules
-from bot.web.shapes import Result, TaskOut
+from bot.web.phases import TaskDetail
+from bot.web.shapes import Result
 from bot.workflow.commands import TABLE
 from bot.workflow.flow import TERMINAL, follow
 from tests.docs.blocks import DOCS, ROOT, names
@@ -100,7 +101,7 @@ async def test_every_route_is_on_the_page(tmp_path: Path) -> None:
 def test_the_api_page_names_every_field_that_goes_in_and_comes_out() -> None:
     said = {code.strip("`") for code in re.findall(r"`[a-z_]+`", text_of(REFERENCE / "api.md"))}
     assert set(NewTask.model_fields) <= said
-    assert set(TaskOut.model_fields) - {"status", "phase", "result"} <= said
+    assert set(TaskDetail.model_fields) - {"status", "phase", "result"} <= said
     assert set(Result.model_fields) <= set(
         re.findall(r'"([a-z_]+)":', text_of(REFERENCE / "api.md"))
     )

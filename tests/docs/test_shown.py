@@ -162,7 +162,7 @@ def test_every_workflow_and_form_of_ours_parses_and_puts_no_label_on() -> None:
 def test_our_own_ci_calls_the_one_command() -> None:
     text = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
     steps = yaml.safe_load(text)["jobs"]["test"]["steps"]
-    assert steps[-1]["run"] == ".ci/run"
+    assert [step["run"] for step in steps if "run" in step][-1] == ".ci/run"
 
 
 def _understood(line: str, said: Command | Misspelt) -> bool:
