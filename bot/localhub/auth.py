@@ -5,6 +5,7 @@ https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-githu
 
 import base64
 import binascii
+import functools
 import hashlib
 import json
 import secrets
@@ -99,6 +100,9 @@ def by_token(world: World, token: str) -> Actor:
     for account in world.accounts.values():
         if account.token and secrets.compare_digest(account.token.encode(), token.encode()):
             return Actor(via="user", account=account)
+    signed_in = world.user_tokens.get(token)
+    if signed_in is not None and signed_in[1] > world.now():
+        return Actor(via="user", account=signed_in[0])
     grant = world.grants.get(token)
     if grant is None or grant.expires_at <= world.now():
         raise bad_credentials()
@@ -126,7 +130,7 @@ def by_jwt(world: World, token: str) -> Actor:
         app = _issuer(world, claims)
         jwt.decode(
             token,
-            app.public_key,
+            _loaded(app.public_key),
             algorithms=["RS256"],
             options={"verify_exp": False, "verify_iat": False},
         )
@@ -134,6 +138,14 @@ def by_jwt(world: World, token: str) -> Actor:
         raise Refused(401, "A JSON web token could not be decoded") from error
     _check_times(world, claims)
     return Actor(via="app", account=app.bot, app=app)
+
+
+@functools.lru_cache
+def _loaded(pem: str) -> rsa.RSAPublicKey:
+    """The key, read once: that takes as long as a whole request."""
+    key = serialization.load_pem_public_key(pem.encode())
+    assert isinstance(key, rsa.RSAPublicKey)
+    return key
 
 
 def _issuer(world: World, claims: Json) -> App:

@@ -6,6 +6,7 @@ the same process as the program under test does not stall its event loop.
 
 import asyncio
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from pathlib import Path
 
 TIMEOUT_S = 60
 NULL_SHA = "0" * 40
+_SHA = re.compile(r"[0-9a-f]{40}")
 
 #: Nothing of the developer's own git configuration reaches the hub's repositories.
 CLEAN = {
@@ -154,7 +156,10 @@ def ref_sha(path: Path, ref: str) -> str | None:
 
 async def resolve(path: Path, name: str) -> str | None:
     """The commit that a branch, a tag, a full ref or a SHA names, or None."""
-    for candidate in (f"refs/heads/{name}", f"refs/tags/{name}", name):
+    candidates: tuple[str, ...] = (f"refs/heads/{name}", f"refs/tags/{name}", name)
+    if _SHA.fullmatch(name):  # no branch or tag may look like one
+        candidates = (name,)
+    for candidate in candidates:
         try:
             return await git(
                 path,

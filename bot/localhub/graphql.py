@@ -65,6 +65,8 @@ async def _carry_out(call: Call, name: str, given: Json) -> Answer:
             return await _enqueue(call, given)
         case "resolveReviewThread" | "unresolveReviewThread":
             return _resolve(call, name, given)
+        case "repository" if "lastEditedAt" in str(call.body.get("query")):
+            return _edited(call, given)
         case "repository":
             return _threads(call, given)
         case _:
@@ -174,6 +176,21 @@ def _thread(thread: Thread) -> Json:
 
 
 _LAST_PAGE: Json = {"hasNextPage": False, "endCursor": None}
+
+
+def _edited(call: Call, given: Json) -> Answer:
+    """``repository(owner:, name:) { issue(number:) { lastEditedAt timelineItems { ... } } }``"""
+    repo = call.world.repository(str(given.get("owner")), str(given.get("name")))
+    auth.require(call.world, call.actor, repo, "issues:read", "read", reading=True)
+    one = repo.issues.get(int(given.get("number") or 0))
+    if one is None or one.pull is not None or one.deleted:
+        return _error("NOT_FOUND", "Could not resolve to an Issue")
+    renamed = [{"createdAt": stamp(e.created_at)} for e in one.events if e.event == "renamed"]
+    shape: Json = {
+        "lastEditedAt": stamp(one.edited_at) if one.edited_at is not None else None,
+        "timelineItems": {"nodes": renamed[-1:]},
+    }
+    return Answer(json={"data": {"repository": {"issue": shape}}})
 
 
 def _threads(call: Call, given: Json) -> Answer:

@@ -20,6 +20,7 @@ from bot.localhub.calls import Calls, Exchange
 from bot.localhub.faults import ABORT, Faults
 from bot.localhub.githttp import GitHttp
 from bot.localhub.gitrepo import Signature
+from bot.localhub.oauth import SignInFlow
 from bot.localhub.pages import Pages
 from bot.localhub.people import Person
 from bot.localhub.rest import Rest
@@ -36,6 +37,7 @@ from bot.localhub.state import (
 from bot.localhub.webhooks import Webhooks
 from bot.localhub.world import ACTIONS_APP_ID, DEFAULT_LABELS, CarryOut, World
 
+MOMENT_S = 0.01
 SETTLE_S = 30.0
 
 
@@ -74,6 +76,7 @@ class LocalHub:
 
     def _routes(self) -> Starlette:
         flow, pages = manifest.ManifestFlow(self.world, self._pages), self._pages
+        sign_in = SignInFlow(self.world, pages)
         api, git = self._rest, GitHttp(self.world, self.git_calls)
         methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
         name = "/{owner}/{repo}"
@@ -86,6 +89,9 @@ class LocalHub:
                 Route("/settings/apps/new", flow.new, methods=["POST"]),
                 Route("/settings/apps/create", flow.create, methods=["POST"]),
                 Route("/organizations/{org}/settings/apps/new", flow.new, methods=["POST"]),
+                Route("/login/oauth/authorize", sign_in.authorize),
+                Route("/login/oauth/authorize", sign_in.choose, methods=["POST"]),
+                Route("/login/oauth/access_token", sign_in.token, methods=["POST"]),
                 Route("/{owner}/{repo}.git/{rest:path}", git.__call__, methods=["GET", "POST"]),
                 Route(name, pages.repository),
                 Route(name + "/issues/{number:int}", pages.issue),
@@ -146,7 +152,13 @@ class LocalHub:
         if not ipaddress.ip_address(host).is_loopback:
             raise ValueError(f"{host} is not a loopback address")
         config = uvicorn.Config(
-            self.asgi, host=host, port=port, log_level="warning", lifespan="off", access_log=False
+            self.asgi,
+            host=host,
+            port=port,
+            log_level="warning",
+            lifespan="off",
+            access_log=False,
+            date_header=False,  # the hub's own clock says it
         )
         server = _Server(config)
         task = asyncio.create_task(server.serve())
@@ -182,8 +194,16 @@ class LocalHub:
         """
         self.webhooks.kick()
         async with asyncio.timeout(timeout_s):
-            while not self.webhooks.idle or actions.is_busy(self.world):  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+            while not self.webhooks.idle or actions.is_busy(self.world):
+                await self._something_ends()
+
+    async def _something_ends(self) -> None:
+        """Until a delivery or a run has ended, and for a moment at most."""
+        if under_way := self.webhooks.sending | self.world.tasks:
+            first = asyncio.FIRST_COMPLETED
+            await asyncio.wait(under_way, timeout=MOMENT_S, return_when=first)
+        else:
+            await asyncio.sleep(MOMENT_S)
 
     # People and repositories
 
@@ -378,6 +398,7 @@ class LocalHub:
         permissions: Mapping[str, str],
         events: Sequence[str],
         hook_secret: str | None = None,
+        callback_urls: Sequence[str] = (),
     ) -> App:
         """An App without the browser's part of the manifest flow."""
         return manifest.register(
@@ -388,6 +409,7 @@ class LocalHub:
             hook_secret=hook_secret,
             permissions=permissions,
             events=events,
+            callback_urls=callback_urls,
         )
 
     def install(

@@ -33,6 +33,7 @@ def register(
     events: Sequence[str],
     external_url: str = "",
     description: str = "",
+    callback_urls: Sequence[str] = (),
     app_id: int | None = None,
     with_key: bool = True,
 ) -> App:
@@ -61,6 +62,7 @@ def register(
         external_url=external_url,
         description=description,
         created_at=world.now(),
+        callback_urls=list(callback_urls),
     )
     world.apps[app.id] = app
     if app.hook_active:
@@ -147,4 +149,5 @@ def register_manifest(world: World, owner: Account, name: str, manifest: Json) -
         events=manifest.get("default_events") or [],
         external_url=str(manifest["url"]),
         description=str(manifest.get("description") or ""),
+        callback_urls=[str(url) for url in manifest.get("callback_urls") or []],
     )

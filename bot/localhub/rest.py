@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import unquote
 
@@ -186,6 +187,7 @@ class Rest:
         used += 1
         self._used[key] = used, reset
         return {
+            "Date": formatdate(self.world.now(), usegmt=True),
             "X-GitHub-Request-Id": uuid.uuid4().hex.upper(),
             "X-GitHub-Api-Version-Selected": API_VERSION,
             "X-GitHub-Media-Type": "github.v3; format=json",

@@ -18,7 +18,7 @@ def _app(call: Call) -> App:
 
 
 async def meta(call: Call) -> Answer:
-    return Answer(json={"verifiable_password_authentication": True, "installed_version": "3.20.0"})
+    return Answer(json={"verifiable_password_authentication": True})
 
 
 async def rate_limit(call: Call) -> Answer:

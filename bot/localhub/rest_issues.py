@@ -81,7 +81,7 @@ def _edit_texts(call: Call, one: Issue) -> None:
         body = call.optional("body", "Issue")
         if body != one.body:
             changes["body"] = {"from": one.body or ""}
-            one.body = body
+            one.body, one.edited_at = body, call.world.now()
     if changes:
         one.updated_at = call.world.now()
         events.issues(call.world, call.repo, one, call.who, "edited", changes=changes)

@@ -159,6 +159,7 @@ class Issue:
     user: Account
     created_at: float
     updated_at: float
+    edited_at: float | None = None  #: of the text; a new title is an event
     labels: list[Label] = field(default_factory=list)
     assignees: list[Account] = field(default_factory=list)
     state: str = "open"
@@ -438,6 +439,7 @@ class App:
     external_url: str
     description: str
     created_at: float
+    callback_urls: list[str] = field(default_factory=list)  #: where people may be sent back to
 
 
 @dataclass(slots=True, kw_only=True)

@@ -80,6 +80,11 @@ class Webhooks:
             task.add_done_callback(self._sending.discard)
 
     @property
+    def sending(self) -> set[asyncio.Task[None]]:
+        """What is on its way now."""
+        return set(self._sending)
+
+    @property
     def idle(self) -> bool:
         """Nothing is on its way; what a pause keeps back does not count."""
         return not self._sending and (self._paused or not self._waiting)

@@ -57,6 +57,8 @@ class World:
     grants: dict[str, Grant] = field(default_factory=dict)
     #: Codes of the manifest flow, with the App and the time after which they are void.
     manifest_codes: dict[str, tuple[App, float]] = field(default_factory=dict)
+    #: Tokens of people who signed in to an App, with the time after which they are void.
+    user_tokens: dict[str, tuple[Account, float]] = field(default_factory=dict)
     ids: Any = field(default_factory=lambda: itertools.count(1001))
     hooks: Webhooks = field(init=False)
     #: Everything that runs beside requests: workflow runs, mostly.

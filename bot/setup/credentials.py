@@ -59,6 +59,8 @@ def _text(before: str, wish: Wish, app: NewApp) -> str:
         "webhook_secret": app.webhook_secret,
         "private_key": app.pem,
     }
+    if wish.public_url:  # then people can sign in to the dashboard with GitHub
+        values |= {"client_id": app.client_id, "client_secret": app.client_secret}
     known = {name: value for name, value in values.items() if value}
     block = yaml.safe_dump(known, sort_keys=False, default_style=None, allow_unicode=True)
     head = f"{before.rstrip()}\n\n" if before.strip() else ""

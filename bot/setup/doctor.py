@@ -103,6 +103,7 @@ async def _installation(
             repo=Repo(app.github, repo),
             hub=settings.hub_url,
             permissions=dict(installation.permissions),
+            events=info.events,
             layers=layers,
         )
         async for one in _repository(visit):

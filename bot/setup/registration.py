@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from bot.setup.shipped import shipped
 from bot.setup.wish import Permit, Wish
+from bot.web.sign_in import CALLBACK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,8 @@ def registration(wish: Wish, *, state: str, redirect_url: str) -> Registration:
         "url": wish.public_url or wish.hub,
         "redirect_url": redirect_url,
     }
+    if wish.public_url:
+        manifest["callback_urls"] = [f"{wish.public_url}{CALLBACK}"]
     # GitHub wants an address even for a hook that is switched off.
     hook = manifest["hook_attributes"]
     active = bool(wish.hook_url)

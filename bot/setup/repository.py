@@ -15,6 +15,7 @@ from bot.workflow.repoconfig import PATH
 from bot.workflow.report.checks import E2E, GUARDIAN, PRODUCTION, TASK
 
 OURS = (TASK, GUARDIAN, E2E)  #: the checks that a rule may require before a merge
+MERGE_GROUP = "merge_group"
 MAX_CONFIG = 256 * 1024  #: bytes; more than is accepted, so that too much is told as such
 
 
@@ -25,6 +26,7 @@ class Visit:
     repo: Repo
     hub: str  #: GitHub's pages
     permissions: Mapping[str, str]  #: granted by the installation
+    events: Sequence[str]  #: that the App hears of
     layers: Sequence[tuple[str, bytes]] = field(default=())  #: the organisation's, the server's
 
     @property
@@ -130,8 +132,9 @@ def _rules(visit: Visit, rules: Rules | None) -> Iterator[Finding]:
         fix = "Look at the branch's rules yourself."
         yield warning(visit.area, f"does not tell the rules of {visit.branch}", fix)
         return
-    if rules.merge_queue and visit.permissions.get("merge_queues") is None:
-        fix = "Give the App merge_queues: read (`chimera setup`: merge queue)."
+    deaf = "merge_queues" not in visit.permissions or MERGE_GROUP not in visit.events
+    if rules.merge_queue and deaf:
+        fix = f"Give the App merge_queues: read, and subscribe it to the event {MERGE_GROUP}."
         yield bad(visit.area, "merges through a queue that the App does not hear of", fix)
     elif rules.merge_queue:
         yield good(visit.area, "merges through its merge queue")

@@ -22,9 +22,8 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 class Permit(StrEnum):
     """How much the App may do; each is a manifest in `config/`."""
 
-    STANDARD = "standard"  #: tests, code, review, and deployments by Actions workflows
-    LEAST = "least"  #: the same without deployments
-    MERGE_QUEUE = "merge-queue"  #: standard, and merging through a merge queue
+    STANDARD = "standard"  #: tests, code, review, deployments by Actions workflows, merge queues
+    LEAST = "least"  #: the same without deployments and merge queues
 
     @property
     def file(self) -> str:

@@ -151,6 +151,10 @@ class Desk:
     def labels(self, issue: int) -> set[str]:
         return {label.name for label in self.row(issue).labels}
 
+    def reactions(self, issue: int) -> list[str]:
+        """What the bot's reactions on an issue are."""
+        return [one.content for one in self.row(issue).reactions]
+
     def count(self, route: str) -> int:
         """How often the bot has asked this of the hub."""
         return self.hub.calls.by_route()[route]

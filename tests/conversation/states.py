@@ -56,6 +56,8 @@ def states(sha: str) -> Mapping[str, Change]:
         "relabel": _waits(e2e, Facts(), WaitFor.RELABEL),
         "budget": _waits(code, tested, WaitFor.BUDGET),
         "configuration": _waits(e2e, Facts(), WaitFor.CONFIGURATION),
+        "environment": _waits(stage, reviewed, WaitFor.ENVIRONMENT),
+        "access": _waits(code, tested, WaitFor.ACCESS),
         "paused": _waits(review, coded, WaitFor.PAUSED),
         "completed": _at(Phase.COMPLETE, done, Status.COMPLETED),
         "failed": _at(Phase.FAILED, reviewed, Status.FAILED, Cause.DEPLOY),

@@ -1,17 +1,17 @@
 """What is asked without a comment: buttons, labels, reviews; and what machines ask."""
 
-import asyncio
 from dataclasses import replace
 
 import pytest
 
-from bot.domain import Status, Task, WaitFor
+from bot.domain import Status, Task
 from tests.conversation.conftest import OpenDesk
 from tests.conversation.desk import CREATE, Desk
 from tests.conversation.states import states
 from tests.conversation.test_table import base_of
 
 DONE = {"completed"}
+END = {"failed": ["-1"], "dead": ["-1"], "cancelled": [], "completed": ["rocket"]}
 ROLES = ("write", "maintain")  #: GitHub shows no button to who may not write
 
 
@@ -134,6 +134,29 @@ async def test_a_start_by_comment_follows_a_task_that_a_label_has_started(desk: 
     assert (second.priority, second.budget_usd) == (9, 3.0)
 
 
+@pytest.mark.parametrize("state", ["failed", "dead", "cancelled", "completed"])
+async def test_a_task_that_follows_another_takes_over_what_the_issue_shows_of_it(
+    desk: Desk, state: str
+) -> None:
+    first = await in_state(desk, state)
+    await desk.passes(30)
+    assert desk.reactions(first.issue) == END[state]
+    await desk.comment(first.issue, "/chimera start")
+    await desk.passes(30)
+    second = await desk.latest(first.issue)
+    assert second is not None
+    assert second.id != first.id
+    assert desk.reactions(first.issue) == ["eyes"], "the end of the first is no word on this one"
+    assert desk.labels(first.issue) == {"chimera:queued"}
+    await desk.house.queue.picture_soon(first.id)
+    await desk.passes(30)
+    assert desk.reactions(first.issue) == ["eyes"], "nor does the first take it off again"
+    await desk.comment(first.issue, "/chimera cancel")
+    await desk.passes(30)
+    assert desk.reactions(first.issue) == []
+    assert desk.labels(first.issue) == {"chimera:cancelled"}
+
+
 # ── questions where there is no task ─────────────────────────────────────────────────────────
 
 
@@ -189,6 +212,16 @@ async def test_a_foreign_pull_request_gets_what_is_required_at_once(desk: Desk) 
     assert checks(desk, sha) == dict.fromkeys(required, "success")
 
 
+async def test_what_people_push_after_the_end_of_a_task_is_theirs_and_not_blocked(
+    desk: Desk,
+) -> None:
+    task = await in_state(desk, "cancelled")
+    sha = await opened(desk, task.facts.branch, {"a.txt": "a\n"})
+    assert checks(desk, sha) == {"chimera / task": "success"}
+    titles = [c.title for c in desk.repository.checks.values() if c.head_sha == sha]
+    assert titles == ["Goes on without Chimera"]
+
+
 async def test_a_broken_configuration_is_told_on_the_pull_request_that_brings_it(
     desk: Desk,
 ) -> None:
@@ -218,26 +251,3 @@ async def test_a_pull_request_that_a_person_closes_ends_the_task_and_says_so(
         return
     assert now.status is Status.CANCELLED
     assert "pull request closed" in desk.ours(task.issue)[0]
-
-
-async def test_a_new_task_waits_with_a_broken_configuration_as_its_reason(
-    desk_with: OpenDesk,
-) -> None:
-    desk = await desk_with(files={".github/chimera.yml": "version: 1\nlimts: {}\n"})
-    issue = await desk.issue()
-    await desk.owner.label(desk.repository, issue, "chimera")
-    await desk.read()
-    task = await desk.latest(issue)
-    assert task is not None
-    desk.house.pool.start()
-    try:
-        async with asyncio.timeout(30):
-            while (task := await desk.now(task)).status is not Status.WAITING:
-                bell = desk.house.queue.bells.changes.bell
-                await bell.wait()
-    finally:
-        await desk.house.pool.drain(5)
-    assert task.wait is not None
-    assert task.wait.on is WaitFor.CONFIGURATION
-    await desk.passes(30)
-    assert "limts" in desk.ours(issue)[0]

@@ -48,16 +48,6 @@ async def test_deploy_first_merges_nothing_that_fails(factory_with: OpenFactory)
     assert factory.issue(task.facts.pull).state == "open"
 
 
-def _grant_merge_queues(factory: Factory) -> None:
-    """What the manifest for repositories with a merge queue has besides the usual."""
-    app = factory.hub.world.apps[factory.stage.app.id]
-    app.permissions["merge_queues"] = "read"
-    app.events.append("merge_group")
-    for one in factory.hub.world.installations.values():
-        one.permissions["merge_queues"] = "read"
-        one.events.append("merge_group")
-
-
 async def test_a_merge_queue_is_waited_for_and_its_group_passes(
     factory_with: OpenFactory,
 ) -> None:
@@ -65,12 +55,14 @@ async def test_a_merge_queue_is_waited_for_and_its_group_passes(
         config=production(workflow="", approval="automatic"),
         hub_settings={"merge_queue": True, "required_checks": ["chimera / task"]},
     )
-    _grant_merge_queues(factory)
     task = await factory.ended(await factory.label_issue())
     assert task.status is Status.COMPLETED, await factory.told()
     pull = factory.issue(task.facts.pull).pull
     assert pull is not None
     assert pull.merged_at is not None
+    groups = [c for c in factory.repository.checks.values() if c.title == "Ready to merge"]
+    assert task.facts.merge_sha in {c.head_sha for c in groups if c.head_sha != task.facts.head_sha}
+    assert "Not a change by Chimera" not in {c.title for c in factory.repository.checks.values()}
 
 
 async def test_a_protection_rule_is_answered_for_our_own_runs_and_for_nobody_elses(

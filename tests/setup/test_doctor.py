@@ -221,12 +221,24 @@ async def test_rules_that_would_hold_up_a_merge_are_told(stand: Stand) -> None:
         required_approvals=2,
         merge_queue=True,
     )
-    found = await (await ward_on(stand)).examined()
+    found = await (await ward_on(stand, permit=Permit.LEAST)).examined()
     wrong, known = texts(found, Mark.BAD), texts(found, Mark.WARNING)
     assert "requires the check chimera / tests" in wrong
     assert "queue that the App does not hear of" in wrong
     assert "requires the checks build" in known
     assert "a merge needs 2 approvals" in known
+
+
+async def test_a_merge_queue_that_the_app_hears_of_is_well_and_without_its_event_is_not(
+    stand: Stand,
+) -> None:
+    stand.hub.configure(stand.shop, merge_queue=True)
+    ward = await ward_on(stand)
+    assert "merges through its merge queue" in texts(await ward.examined(), Mark.GOOD)
+    ward.app.events.remove("merge_group")
+    told = texts(await ward.examined(), Mark.BAD)
+    assert "queue that the App does not hear of" in told
+    assert "subscribe it to the event merge_group" in told
 
 
 async def test_without_the_trigger_label_nobody_can_start(stand: Stand) -> None:

@@ -88,6 +88,12 @@ def test_what_the_file_said_before_stays_with_its_comments(tmp_path: Path) -> No
     assert "client-canary" not in text
 
 
+def test_the_client_secret_is_kept_where_people_can_be_sent_back_to(tmp_path: Path) -> None:
+    save(tmp_path, Wish(hook_url="https://chimera.example.com/webhook"), APP)
+    found = yaml.safe_load((tmp_path / "settings.yml").read_text())
+    assert (found["client_id"], found["client_secret"]) == (APP.client_id, APP.client_secret)
+
+
 def test_an_app_that_stands_there_is_never_replaced(tmp_path: Path) -> None:
     save(tmp_path, Wish(), APP)
     before = (tmp_path / "settings.yml").read_bytes()
