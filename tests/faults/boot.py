@@ -19,6 +19,7 @@ class Boot:
     """A process that runs, is frozen (its clock goes on), or is dead."""
 
     number: int
+    name: str = "simulated"  #: of its machine; what an earlier boot of it held is its own again
     dead: asyncio.Event = field(default_factory=asyncio.Event)
     going: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: set["asyncio.Task[Any]"] = field(default_factory=set)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from bot.app import House
 from bot.domain import Effect, JournalLine, Status, Task
 from bot.tasks.inbox import InboxRow
+from tests.faults.meddling import Act, Meddler
 from tests.faults.runs import Runs
 from tests.faults.stage import Stage
 
@@ -27,7 +28,9 @@ class Left:
     comments: Mapping[str, str]  #: what each task's status comment has to say
     labels: Mapping[str, str]  #: the state label that each task's issue has to have
     seen: Mapping[str, Sequence[Status]]
-    commanded: Set[str]  #: tasks that a person has told something
+    commanded: Set[int]  #: issues in which a person has commanded something
+    act: Act | None  #: what a person did in the middle of it
+    pushed: Mapping[str, str]  #: branch → a person's commit on it
 
 
 async def left_by(
@@ -37,7 +40,8 @@ async def left_by(
     issues: Sequence[int],
     accepted: Set[str],
     seen: Mapping[str, Sequence[Status]],
-    commanded: Set[str],
+    commanded: Set[int],
+    meddler: Meddler,
 ) -> Left:
     """Reads store and hub."""
     from bot.workflow.report.labels import state_label
@@ -58,4 +62,6 @@ async def left_by(
         labels={t.id: state_label(t, views[t.id].config.labels).name for t in tasks},
         seen=seen,
         commanded=commanded,
+        act=meddler.meddling.act if meddler.meddling is not None and meddler.acted else None,
+        pushed=meddler.pushed,
     )

@@ -1,7 +1,6 @@
 """One history: issues are labelled, trouble strikes as planned, and in the end all must be well."""
 
 import asyncio
-import contextlib
 import random
 import shutil
 import tempfile
@@ -13,6 +12,7 @@ from time import perf_counter
 
 from bot.app import House
 from bot.domain import JournalLine, Outcome, Role, Status, Task, WaitFor
+from bot.errors import StoreError
 from bot.localhub.state import Run
 from tests.faults import invariants
 from tests.faults.boot import Boot, remember_boots
@@ -20,20 +20,23 @@ from tests.faults.cast import Mood
 from tests.faults.clock import SimLoop
 from tests.faults.evidence import left_by
 from tests.faults.house import Ground, Protections, open_house
+from tests.faults.meddling import GONE, Act, Meddler
 from tests.faults.people import People
 from tests.faults.plan import Plan
 from tests.faults.points import Script, Stop
+from tests.faults.post import Post
 from tests.faults.runs import Fate, Runs
 from tests.faults.simgit import SimGit
 from tests.faults.stage import Stage, open_stage
 from tests.faults.store import Watch
+from tests.faults.weather import Kind, Weather
 from tests.faults.wire import Inward, Line
 
-LONGEST_S = 30 * 3600.0  #: in which a history has to come to rest
+LONGEST_S = 96 * 3600.0  #: in which a history has to come to rest
 LOOK_S = 15.0
-LATEST_S = 7200.0  #: of a delivery
+RESTART_S = 10.0  #: until a process that has ended by itself is started again
+GRACE_S = 45.0  #: for a process that was told to end
 THAWED_S = 120.0  #: how long two processes are at work on one store
-REPLAYED_S = 7200.0  #: for so long from the start, old deliveries come again
 CALM_S = 1000.0  #: after it has come to rest: longer than any sweep's interval
 SHM = Path("/dev/shm")
 
@@ -87,7 +90,6 @@ class History:
         self, plan: Plan, folder: Path, loop: SimLoop, told: Told, protections: Protections
     ) -> None:
         self.plan, self.told, self.loop = plan, told, loop
-        self.random = random.Random(plan.seed)
         self.stage: Stage = open_stage(folder, loop, Runs(self._fate))
         self.line = Line(
             self.stage.hub,
@@ -101,11 +103,15 @@ class History:
         self.watch = Watch(on_step=self._stepped)
         self._moods = {role: list(plan.moods.get(role, ())) for role in Role}
         self._fates = list(plan.fates)
+        self.weather = Weather(passed=loop.time, storms=plan.storms, on_hit=self._felt)
+        self.line.down = self.weather.status
+        self.meddler = Meddler(stage=self.stage, meddling=plan.meddling, on_act=self._meddled)
         self._pending: list[tuple[str, float]] = []
         self.boots = 0
         self.seen: dict[str, list[Status]] = {}
         self._living: list[Boot] = []
         self.house: House | None = None
+        self._houses: dict[Boot, House] = {}
         git = SimGit(folder / "bot" / "git", self.stage.objects, self.stage.pushed, self.line.git)
         self.ground = Ground(
             folder=folder,
@@ -115,97 +121,122 @@ class History:
             script=self.script,
             watch=self.watch,
             mood=self._mood,
-            now=loop.wall,
+            now=lambda: loop.wall() + self.weather.skew_s(),
+            weather=self.weather,
             protections=protections,
         )
         self.people = People(self.stage, plan)
-        self._set_the_line()
+        self.watch.text_of = lambda number: self.stage.repository.issues[number].body or ""
+        self.post = Post(
+            stage=self.stage, plan=plan, door=self.door, passed=loop.time, hits=told.hits
+        )
+        self.stage.hub.faults.lag_s = plan.lag_s
 
     async def live(self) -> None:
         """From the first boot to the last look."""
-        async with contextlib.AsyncExitStack() as stack:
-            await self._boot(stack)
-            asking = asyncio.create_task(self.people.ask())
-            acting = asyncio.create_task(self.people.act())
-            replaying = asyncio.create_task(self._replay())
-            await self._until_rest(stack)
-            asking.cancel()
-            replaying.cancel()
-            self.line.troubles.clear()
-            self.stage.hub.faults.clear()
-            self._clear_the_line()
-            await self._go_on(stack, CALM_S)
-            await self._until_rest(stack)
-            acting.cancel()
-            await self._look()
-            for boot in self._living:
-                await boot.kill()
+        for number in range(self.plan.replicas):
+            await self._boot(f"replica-{number}")
+        asking = asyncio.create_task(self.people.ask())
+        meddling = asyncio.create_task(self.meddler.meddle())
+        acting = asyncio.create_task(self.people.act())
+        replaying = asyncio.create_task(self.post.replay())
+        await self._until_rest()
+        asking.cancel()
+        replaying.cancel()
+        self.weather.over = True
+        self.line.troubles.clear()
+        self.stage.hub.faults.clear()
+        self.post.mend()
+        await self._go_on(CALM_S)
+        await self._until_rest()
+        acting.cancel()
+        meddling.cancel()
+        await self._look()
+        for boot in self._living:
+            await boot.kill()
         await self.stage.hub.aclose()
 
     # ── the process ──────────────────────────────────────────────────────────────────────────
 
-    async def _boot(self, stack: contextlib.AsyncExitStack) -> None:
+    async def _boot(self, name: str) -> None:
         self.boots += 1
-        boot = Boot(self.boots)
+        boot = Boot(self.boots, name)
         ready: asyncio.Future[House] = asyncio.get_running_loop().create_future()
 
         async def process() -> None:
             async with open_house(self.ground, boot) as house:
                 ready.set_result(house)
-                await house.daemon.run()
+                try:
+                    await house.daemon.run()
+                except StoreError:  # it ends, and what watches over it starts it again
+                    self.script.asked.append((boot, Stop(down_s=RESTART_S)))
+                    await boot.never()
 
         running = boot.run(process())
         await asyncio.wait((running, ready), return_when=asyncio.FIRST_COMPLETED)
         if running.done():
             running.result()  # raises what kept it from opening
-        self.house = ready.result()
+        self.house = self._houses[boot] = ready.result()
         self._living = [*self._living, boot]
-        self.door.listens = (boot, self.house.web)
+        self.door.listens[boot] = self.house.web
 
-    async def _stop(self, stack: contextlib.AsyncExitStack, boot: Boot, stop: Stop) -> None:
+    async def _stop(self, boot: Boot, stop: Stop) -> None:
         """What a reached crash point asks for."""
         if boot not in self._living:  # it reached two points, and ended at the first
             return
+        if stop.terms:
+            await self._term(boot)
+            return
         self._living.remove(boot)
         if stop.freeze_s:
+            self._struck("frozen")
             self._living.append(boot)
-            await self._boot(stack)
+            await self._boot(boot.name)
             await asyncio.sleep(stop.freeze_s)
             boot.going.set()
             await asyncio.sleep(THAWED_S)
+            self.door.listens.pop(boot, None)
             self._living.remove(boot)
             await boot.kill()
             return
-        if self.door.listens is not None and self.door.listens[0] is boot:
-            self.door.listens = None
-        self._pending.append(("crash", self.loop.wall()))
+        self.door.listens.pop(boot, None)
+        self._struck("killed")
         await boot.kill()
         if stop.new_disk:
             self.ground.git.forget()
         await asyncio.sleep(stop.down_s)
-        if not self._living:
-            await self._boot(stack)
+        await self._boot(boot.name)
 
-    async def _go_on(self, stack: contextlib.AsyncExitStack, seconds: float) -> None:
+    async def _term(self, boot: Boot) -> None:
+        """SIGTERM: it drains and ends by itself; a second one would end it at once."""
+        self._struck("SIGTERM")
+        self.door.listens.pop(boot, None)
+        self._houses[boot].daemon.stop()
+        await asyncio.sleep(GRACE_S)
+        self._living.remove(boot)
+        await boot.kill()
+        await self._boot(boot.name)
+
+    async def _go_on(self, seconds: float) -> None:
         until = self.loop.time() + seconds
         while self.loop.time() < until:
             await asyncio.sleep(min(LOOK_S, until - self.loop.time()))
             while self.script.asked:
-                await self._stop(stack, *self.script.asked.pop(0))
+                await self._stop(*self.script.asked.pop(0))
 
-    async def _until_rest(self, stack: contextlib.AsyncExitStack) -> None:
+    async def _until_rest(self) -> None:
         deadline = self.loop.time() + LONGEST_S
         while not await self._rests():
             if self.loop.time() > deadline:
                 self.told.problems.append(f"I6: no rest after {LONGEST_S / 3600:.0f} h")
                 return
-            await self._go_on(stack, LOOK_S)
+            await self._go_on(LOOK_S)
 
     async def _rests(self) -> bool:
         """Nothing is on its way, and nothing waits for anything but a person."""
         house = self.house
         assert house is not None
-        if not self.people.asked_all or not self.stage.hub.webhooks.idle:
+        if not (self.people.asked_all and self.meddler.done and self.stage.hub.webhooks.idle):
             return False
         if await house.queue.next_delivery() is not None:
             return False
@@ -215,7 +246,12 @@ class History:
             return False
         if any(not _at_rest(task) or self.people.will_act(task) for task in tasks):
             return False
-        return await house.queue.next_picture() is None
+        return await house.queue.next_picture() is None or not self._can_be_shown()
+
+    def _can_be_shown(self) -> bool:
+        """Whether there is a place left at the hub where a picture could hang."""
+        act = self.meddler.meddling.act if self.meddler.meddling is not None else None
+        return act not in {*GONE, Act.UNINSTALLED} or not self.meddler.acted
 
     def _see(self, tasks: Sequence[Task]) -> None:
         for task in tasks:
@@ -239,35 +275,12 @@ class History:
             self.told.hits[f"run: {fate}"] += 1
         return fate
 
-    def _set_the_line(self) -> None:
-        hooks, plan = self.stage.hub.webhooks, self.plan
-        hooks.random = random.Random(plan.seed)
-        hooks.transport = self.door
-        hooks.drop = lambda _delivery: self._lost()
-        hooks.duplicate, hooks.reorder = plan.duplicate, plan.reorder
-        hooks.delay_s = lambda _: min(LATEST_S, self.random.expovariate(1.0) * plan.delay_s)
-        self.stage.hub.faults.lag_s = plan.lag_s
+    def _felt(self, kind: Kind) -> None:
+        self.told.hits[kind] += 1
+        self._struck(kind)
 
-    def _lost(self) -> bool:
-        lost = self.loop.time() < self.plan.deaf_s or self.random.random() < self.plan.drop
-        self.told.hits["delivery: dropped"] += lost
-        return lost
-
-    async def _replay(self) -> None:
-        """Somebody sends old deliveries again, with valid signatures and new GUIDs."""
-        hooks = self.stage.hub.webhooks
-        while self.loop.time() < REPLAYED_S:
-            await asyncio.sleep(120.0)
-            if hooks.log and self.random.random() < self.plan.replay:
-                old = self.random.choice(hooks.log)
-                guid = f"{self.random.getrandbits(128):032x}"
-                hooks.enqueue(replace(old, id=self.stage.hub.world.new_id(), guid=guid))
-                self.told.hits["delivery: new GUID"] += 1
-
-    def _clear_the_line(self) -> None:
-        hooks = self.stage.hub.webhooks
-        hooks.drop = hooks.duplicate = hooks.reorder = 0.0
-        hooks.delay_s = 0.0
+    def _meddled(self, act: Act) -> None:
+        self.told.hits[f"people: {act}"] += 1
 
     # ── what is learnt ───────────────────────────────────────────────────────────────────────
 
@@ -301,6 +314,9 @@ class History:
                     f"  {at:9.1f} {line.phase} {line.outcome}: {line.summary[:200]}"
                 )
         told.hits += self.line.hits
+        told.hits["people: a task is tried again"] += self.people.retried.total()
+        told.hits["people: an approval takes eight hours"] += bool(self.plan.patience_s)
+        told.hits["two replicas on one store"] += self.plan.replicas > 1
         told.points, told.reached = self.script.hits, self.script.reached
         told.problems += self.watch.problems
         left = await left_by(
@@ -310,6 +326,7 @@ class History:
             accepted=self.door.accepted,
             seen=self.seen,
             commanded=self.people.commanded,
+            meddler=self.meddler,
         )
         told.problems += invariants.violations(left)
 

@@ -1,6 +1,7 @@
 """The bot of a history: the same parts as `chimera serve` has, on simulated ground."""
 
 import contextlib
+import functools
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,11 +11,14 @@ from pydantic import SecretStr
 
 from bot.agents.cage import CageKind
 from bot.agents.roster import Prompts
-from bot.app import House, github_of, house_of
+from bot.app import House, github_of, house_of, recall
 from bot.config.settings import Settings
 from bot.domain import RepoRef, Role
+from bot.door import Opened
 from bot.github.client import GitHub
 from bot.tasks.lasting import Lasting
+from bot.tasks.ledger import Ledger
+from bot.tasks.opening import Alone
 from bot.tasks.sqlite import SqliteStore
 from bot.workflow.context import Tools
 from bot.workflow.phases.step import Probe
@@ -28,6 +32,7 @@ from tests.faults.simcage import SimCage
 from tests.faults.simgit import SimGit
 from tests.faults.stage import Stage
 from tests.faults.store import SimLedger, SimQueue, Watch, open_store
+from tests.faults.weather import Weather
 from tests.faults.wire import Line, Outward
 
 QUIET_S = 60.0
@@ -53,7 +58,8 @@ class Ground:
     script: Script
     watch: Watch
     mood: Callable[[Role], Mood]
-    now: Callable[[], float]
+    now: Callable[[], float]  #: the clock of the bot's machine, which may be wrong
+    weather: Weather
     drafts: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     protections: Protections = field(default_factory=Protections)
 
@@ -61,19 +67,22 @@ class Ground:
 @contextlib.asynccontextmanager
 async def open_house(ground: Ground, boot: Boot) -> AsyncIterator[House]:
     """A house of this boot; its daemon is not running yet."""
-    settings = _settings(ground)
-    store = open_store(settings.data_dir / "chimera.db", boot)
+    settings = _settings(ground, boot)
+    store = open_store(settings.data_dir / "chimera.db", boot, ground.weather.store_error)
     github = github_of(settings, Outward(ground.line, boot), ground.now)
     assert github is not None, "the settings name an App"
     try:
         async with github:
-            yield house_of(settings, store, _tools(ground, boot, store, github), ground.now)
+            await recall(github, Ledger(store, ground.now), ground.now)
+            tools = _tools(ground, boot, store, github)
+            opened = Opened(store=store, queue=tools.queue, now=ground.now, company=Alone())
+            yield house_of(settings, opened, tools, ground.now)
     finally:
         for connection in (store._writer, *store._readers):
             await connection.close()
 
 
-def _settings(ground: Ground) -> Settings:
+def _settings(ground: Ground, boot: Boot) -> Settings:
     stage = ground.stage
     return Settings(
         data_dir=ground.folder / "bot",
@@ -85,7 +94,7 @@ def _settings(ground: Ground) -> Settings:
         webhook_secret=SecretStr(stage.app.webhook_secret),
         default_repository=stage.repository.full_name,
         quiet_s=ground.protections.quiet_s,
-        worker_name="simulated",
+        worker_name=boot.name,
     )
 
 
@@ -101,7 +110,7 @@ def _tools(ground: Ground, boot: Boot, store: SqliteStore, github: GitHub) -> To
         git=ground.git,
         cage=_cage(ground),
         agents=_agents(ground, boot),
-        prompts=Prompts(),
+        prompts=_prompts(),
         configs=Configs(ground.git, origin_of, now),
         origin_of=origin_of,
         now=now,
@@ -112,6 +121,12 @@ def _tools(ground: Ground, boot: Boot, store: SqliteStore, github: GitHub) -> To
         links=Links(hub=ground.stage.hub.base_url, task_page="http://bot.test"),
         quiet_s=ground.protections.quiet_s,
     )
+
+
+@functools.cache
+def _prompts() -> Prompts:
+    """Read from the package once for all histories."""
+    return Prompts()
 
 
 def _origins(github: GitHub) -> Callable[[RepoRef | None], Origin]:

@@ -11,6 +11,8 @@ from bot.domain import EffectKind, EffectState, Status, Task
 from bot.localhub.state import CheckRun, Issue
 from bot.tasks.inbox import InboxState
 from tests.faults.evidence import Left
+from tests.faults.meddling import TAKES_AWAY, Act
+from tests.faults.sample import wish
 
 A_MINUTE, AN_HOUR = 60, 400  #: creating calls
 SPINNING = {"queued", "in_progress"}
@@ -28,8 +30,8 @@ def deliveries_are_kept(left: Left) -> Iterator[str]:
     for guid in sorted(left.accepted - stored.keys()):
         yield f"I1: delivery {guid} was acknowledged and is not stored"
     for row in left.inbox:
-        if row.state is InboxState.NEW:
-            yield f"I1: delivery {row.event_name}.{row.action} is still unread: {row.error}"
+        if row.state is not InboxState.DONE:
+            yield f"I1: delivery {row.event_name}.{row.action} could not be read: {row.error}"
 
 
 def tasks_are_kept(left: Left) -> Iterator[str]:
@@ -43,6 +45,14 @@ def tasks_are_kept(left: Left) -> Iterator[str]:
             yield f"I2: {task.id} is {task.status} where everything rests"
         if task.status is Status.WAITING and not _waits_well(task):
             yield f"I2: {task.id} waits without a reason or a deadline: {task.wait}"
+
+
+def the_text_was_labelled(left: Left) -> Iterator[str]:
+    """I2: what is worked on is what a person has labelled, not what somebody wrote later."""
+    for task in left.tasks:
+        _, wished = wish(left.issues.index(task.issue) + 1)
+        if wished not in task.feature:
+            yield f"I2: {task.id} works on a text that nobody has labelled"
 
 
 def nothing_is_double(left: Left) -> Iterator[str]:
@@ -66,6 +76,8 @@ def what_is_shown_is_true(left: Left) -> Iterator[str]:
     repository = left.stage.repository
     for task in left.tasks:
         issue = repository.issues[task.issue]
+        if not _has_a_place(left, issue):
+            continue
         own = [c.body for c in issue.comments if f"task={task.id} " in c.body]
         if len(own) != 1:
             yield f"I4: {task.id} has {len(own)} status comments"
@@ -75,7 +87,8 @@ def what_is_shown_is_true(left: Left) -> Iterator[str]:
         if states != {left.labels[task.id]}:
             yield f"I4: issue {task.issue} is labelled {sorted(states)}, not {left.labels[task.id]}"
         yield from _shown_by_checks(left, task)
-        if (task.status is Status.COMPLETED) != (issue.state == "closed"):
+        closed_by_hand = left.act is Act.CLOSED and task.status is Status.CANCELLED
+        if (task.status is Status.COMPLETED or closed_by_hand) != (issue.state == "closed"):
             yield f"I4: {task.id} is {task.status} and its issue is {issue.state}"
         eyes = {reaction.content for reaction in issue.reactions}
         if task.status is Status.COMPLETED and eyes != {"rocket"}:
@@ -115,7 +128,10 @@ def confirmed_effects_exist(left: Left) -> Iterator[str]:
         EffectKind.PULL: {str(one.number) for one in repository.issues.values() if one.pull},
         EffectKind.CHECK: {str(number) for number in repository.checks},
         EffectKind.STATUS_COMMENT: {
-            str(c.id) for one in repository.issues.values() for c in one.comments
+            str(comment.id)
+            for place in left.stage.hub.world.repositories.values()  # an issue may have moved
+            for one in place.issues.values()
+            for comment in one.comments
         },
         EffectKind.REVIEW: {
             str(r.id) for one in repository.issues.values() if one.pull for r in one.pull.reviews
@@ -144,11 +160,30 @@ def work_is_bounded(left: Left) -> Iterator[str]:
             yield f"I6: {worst} creating calls within {window_s:.0f} s"
 
 
+def peoples_commits_are_kept(left: Left) -> Iterator[str]:
+    """I11: nobody pushes over what a person has pushed."""
+    objects = left.stage.objects
+    for branch, sha in left.pushed.items():
+        head = objects.ref(branch)
+        if head and sha not in objects.ancestors(head):
+            yield f"I11: a person's {sha[:7]} on {branch} was pushed over"
+
+
+def what_people_end_has_ended(left: Left) -> Iterator[str]:
+    """I4: a task whose issue was taken away does not go on."""
+    if left.act not in TAKES_AWAY:
+        return
+    for task in left.tasks:
+        if task.issue == min(left.issues) and not task.status.ended:
+            yield f"I4: {left.act}, and {task.id} is {task.status} ({task.wait})"
+
+
 def ends_are_final(left: Left) -> Iterator[str]:
     """I11: what has ended stays as it is, unless a person said otherwise."""
+    issues = {task.id: task.issue for task in left.tasks}
     for task_id, statuses in left.seen.items():
         ended = [status for status in statuses if status.ended]
-        if task_id not in left.commanded and ended and statuses[-1] is not ended[0]:
+        if issues[task_id] not in left.commanded and ended and statuses[-1] is not ended[0]:
             yield f"I11: {task_id} went on after its end: {' → '.join(statuses)}"
 
 
@@ -160,8 +195,16 @@ INVARIANTS = (
     success_has_evidence,
     confirmed_effects_exist,
     work_is_bounded,
+    the_text_was_labelled,
+    peoples_commits_are_kept,
+    what_people_end_has_ended,
     ends_are_final,
 )
+
+
+def _has_a_place(left: Left, issue: Issue) -> bool:
+    """Whether there is still somewhere to show the task, and a right to do so."""
+    return left.act is not Act.UNINSTALLED and not issue.deleted and issue.moved_to is None
 
 
 def _waits_well(task: Task) -> bool:

@@ -12,7 +12,7 @@ import structlog
 from tests.faults.history import Told, tell
 from tests.faults.plan import drawn
 
-RENEWED_AFTER = 40  #: histories; every hub's tokens are learnt by the masker, for ever
+RENEWED_AFTER = 10  #: histories; every hub's tokens are learnt by the masker, for ever
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,9 +46,9 @@ class Sum:
 def run(seeds: Iterable[int], *, jobs: int = 1, seconds: float | None = None) -> Iterator[Told]:
     """The histories of these seeds, as they end; no new one is begun after `seconds`."""
     until = None if seconds is None else time.monotonic() + seconds
-    with multiprocessing.get_context("spawn").Pool(
-        jobs, initializer=silent, maxtasksperchild=RENEWED_AFTER
-    ) as pool:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])  # a new process then costs nothing
+    with context.Pool(jobs, initializer=silent, maxtasksperchild=RENEWED_AFTER) as pool:
         for told in pool.imap_unordered(one, seeds):
             yield told
             if until is not None and time.monotonic() > until:

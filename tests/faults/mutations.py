@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
-from bot.domain import Effect, EffectKind, EffectState
-from bot.tasks.sqlite import Tx
-from tests.faults.house import Protections
+from bot.domain import Effect, EffectState, Task
+from bot.tasks.store import Tx
+from tests.faults.house import QUIET_S, Protections
 from tests.faults.store import SimLedger, SimQueue
 
 _TRIED = (EffectState.SENT, EffectState.UNCERTAIN)
@@ -14,55 +15,25 @@ _TRIED = (EffectState.SENT, EffectState.UNCERTAIN)
 class WithoutIntent(SimLedger):
     """Nothing is written down before it is done, so nobody knows what was tried."""
 
-    async def intend(
-        self,
-        key: str,
-        task_id: str,
-        kind: EffectKind,
-        fence: int | None,
-        request_hash: str,
-        *,
-        at: float | None = None,
-    ) -> Effect:
-        effect = await super().intend(key, task_id, kind, fence, request_hash, at=at)
-        if effect.state in _TRIED:
-            effect = await self.forget(key)
-        return effect
+    async def intend(self, *args: Any, **given: Any) -> Effect:
+        effect = await super().intend(*args, **given)
+        return await self.forget(effect.key) if effect.state in _TRIED else effect
 
 
 class WithoutLookUp(SimLedger):
     """What was tried is tried again, once it is quiet."""
 
-    async def intend(
-        self,
-        key: str,
-        task_id: str,
-        kind: EffectKind,
-        fence: int | None,
-        request_hash: str,
-        *,
-        at: float | None = None,
-    ) -> Effect:
-        effect = await super().intend(key, task_id, kind, fence, request_hash, at=at)
-        if effect.state in _TRIED and self._now() >= effect.intent_at + 60.0:
-            effect = await self.forget(key)
-        return effect
+    async def intend(self, *args: Any, **given: Any) -> Effect:
+        effect = await super().intend(*args, **given)
+        quiet = self._now() >= effect.intent_at + QUIET_S
+        return await self.forget(effect.key) if effect.state in _TRIED and quiet else effect
 
 
 class WithoutFence(SimLedger):
     """Whoever had the task once may act for it for ever."""
 
-    async def intend(
-        self,
-        key: str,
-        task_id: str,
-        kind: EffectKind,
-        fence: int | None,
-        request_hash: str,
-        *,
-        at: float | None = None,
-    ) -> Effect:
-        return await super().intend(key, task_id, kind, None, request_hash, at=at)
+    async def intend(self, *args: Any, **given: Any) -> Effect:
+        return await super().intend(*args, **(given | {"fence": None}))
 
     async def sent(self, key: str, fence: int | None) -> Effect:
         effect = await super().sent(key, None)
@@ -90,10 +61,20 @@ class Forgetful(SimQueue):
         return woken
 
 
+class WithoutSnapshot(SimQueue):
+    """The text is read when work begins, and not when the label is put on."""
+
+    async def claim_some(self, owner: str, at_most: int) -> list[Task]:
+        tasks = await super().claim_some(owner, at_most)
+        text_of = self._watch.text_of
+        return [replace(t, feature=f"{t.title}\n\n{text_of(t.issue)}") for t in tasks]
+
+
 WITHOUT = {
     "the ledger's intent": replace(Protections(), ledger=WithoutIntent),
     "the look-up": replace(Protections(), ledger=WithoutLookUp),
     "the fence check": replace(Protections(), queue=Unfenced, ledger=WithoutFence),
     "the quiet window": replace(Protections(), quiet_s=0.0),
     "the signal before the park": replace(Protections(), queue=Forgetful),
+    "the snapshot": replace(Protections(), queue=WithoutSnapshot),
 }

@@ -19,6 +19,7 @@ class Commit:
     sha: str
     tree: str
     parents: tuple[str, ...]
+    author: str  #: the name alone
     message: str
 
 
@@ -56,7 +57,14 @@ class Objects:
         ]
         tree = next(value for key, value in lines if key == b"tree")
         parents = [value.decode() for key, value in lines if key == b"parent"]
-        return Commit(sha=sha, tree=tree.decode(), parents=tuple(parents), message=message.decode())
+        author = next(value for key, value in lines if key == b"author").partition(b" <")[0]
+        return Commit(
+            sha=sha,
+            tree=tree.decode(),
+            parents=tuple(parents),
+            author=author.decode(),
+            message=message.decode(),
+        )
 
     def ancestors(self, sha: str) -> Iterable[str]:
         """A commit and everything before it."""

@@ -1,7 +1,11 @@
-"""People at the hub: they ask for pages, and approve what is ready for production."""
+"""People at the hub: they ask for pages, approve what is ready, and try again what is dead."""
 
 import asyncio
+import contextlib
+from collections import Counter
 from dataclasses import dataclass, field
+
+import httpx
 
 from bot.domain import Status, Task, WaitFor
 from tests.faults.plan import Plan
@@ -10,6 +14,8 @@ from tests.faults.stage import Stage
 
 LOOK_S = 120.0  #: how often a person looks
 AGAIN_S = 3600.0  #: after which a person tries again what seems to have been lost
+PRESSES = 6  #: of one button, before a person believes that it is out of date
+RETRIES = 2  #: how often a person has an ended task tried again
 
 
 @dataclass(slots=True)
@@ -19,8 +25,11 @@ class People:
     stage: Stage
     plan: Plan
     issues: list[int] = field(default_factory=list)
-    commanded: set[str] = field(default_factory=set)
-    _pressed: dict[int, float] = field(default_factory=dict)
+    commanded: set[int] = field(default_factory=set)  #: issues in which a command was given
+    retried: Counter[int] = field(default_factory=Counter)
+    _pressed: dict[int, float] = field(default_factory=dict)  #: check → not before
+    _presses: Counter[int] = field(default_factory=Counter)
+    _failed: dict[int, float] = field(default_factory=dict)  #: issue → not before
 
     @property
     def asked_all(self) -> bool:
@@ -40,15 +49,38 @@ class People:
         """Press what there is to press, for ever."""
         while True:
             await asyncio.sleep(LOOK_S)
-            for check in list(self.stage.repository.checks.values()):
-                offers = {action["identifier"] for action in check.actions}
-                pressed = self._pressed.get(check.id, -AGAIN_S)
-                now = asyncio.get_running_loop().time()
-                if "approve" in offers and check.status == "completed" and now - pressed >= AGAIN_S:
-                    self._pressed[check.id] = now
-                    await self.stage.owner.press(self.stage.repository, check.id, "approve")
+            with contextlib.suppress(httpx.HTTPStatusError):  # closed, archived, gone: not now
+                await self._approve()
+                await self._retry()
+
+    async def _approve(self) -> None:
+        now, repository = asyncio.get_running_loop().time(), self.stage.repository
+        for check in list(repository.checks.values()):
+            if "approve" not in {action["identifier"] for action in check.actions}:
+                continue
+            first = self._pressed.setdefault(check.id, now + self.plan.patience_s)
+            if check.status == "completed" and now >= first and self._presses[check.id] < PRESSES:
+                self._pressed[check.id] = now + AGAIN_S
+                self._presses[check.id] += 1
+                await self.stage.owner.press(repository, check.id, "approve")
+
+    async def _retry(self) -> None:
+        now, repository = asyncio.get_running_loop().time(), self.stage.repository
+        for number in self.issues:
+            issue = repository.issues[number]
+            failed = "chimera:failed" in {label.name for label in issue.labels}
+            first = self._failed.setdefault(number, now + AGAIN_S) if failed else None
+            if first is None:
+                self._failed.pop(number, None)
+            elif now >= first and self.retried[number] < RETRIES:
+                self._failed[number] = now + AGAIN_S
+                self.retried[number] += 1
+                self.commanded.add(number)
+                await self.stage.owner.comment(repository, number, "/chimera retry")
 
     def will_act(self, task: Task) -> bool:
         """Whether somebody is going to do something about this task."""
+        if task.status in (Status.FAILED, Status.DEAD):
+            return self.retried[task.issue] < RETRIES
         waits = task.wait.on if task.wait is not None else None
         return task.status is Status.WAITING and waits is WaitFor.APPROVAL

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 
 from bot.domain import Role
 from tests.faults.cast import Mood
+from tests.faults.meddling import Act, Meddling
 from tests.faults.points import Stop
 from tests.faults.runs import Fate
+from tests.faults.weather import Kind, Storm
 from tests.faults.wire import API_TROUBLES, GIT_TROUBLES, OTHER_TROUBLES, Trouble
 
-POINTS_OF_A_TASK = 150  #: crash points that a task passes when nothing goes wrong
+POINTS_OF_A_TASK = 205  #: crash points that a task passes when nothing goes wrong
 
 #: Where trouble strikes, as regular expressions on "METHOD path".
 PLACES = (
@@ -53,13 +55,18 @@ class Plan:
     reorder: float = 0.0
     delay_s: float = 0.0  #: mean delay of a delivery
     replay: float = 0.0  #: chance, every two minutes, of an old delivery under a new GUID
+    garble: float = 0.0  #: chance that such an old one has something wrong in it
     lag_s: float = 0.0  #: reads of the hub lag behind its writes
+    storms: Sequence[Storm] = ()
+    meddling: Meddling | None = None
+    replicas: int = 1  #: processes on one store from the start on
+    patience_s: float = 0.0  #: for so long a person lets an approval wait
 
 
 def drawn(seed: int) -> Plan:
     """A plan by seed: most of what can go wrong is rare, and some of it comes together."""
     dice = random.Random(seed)
-    issues = dice.choice((1, 1, 1, 2, 3))
+    issues = dice.choice((1, 1, 1, 1, 2, 3))
     return Plan(
         seed=seed,
         issues=issues,
@@ -73,7 +80,12 @@ def drawn(seed: int) -> Plan:
         reorder=dice.choice((0.0, 0.0, 0.3)),
         delay_s=dice.choice((0.0, 0.0, 1.0, 20.0) * 4 + (7200.0,)),
         replay=dice.choice((0.0, 0.0, 0.3)),
+        garble=dice.choice((0.0, 0.5)),
         lag_s=dice.choice((0.0, 0.0, 2.0, 15.0)),
+        storms=_storms(dice),
+        meddling=_meddling(dice),
+        replicas=dice.choice((1,) * 7 + (2,)),
+        patience_s=dice.choice((0.0,) * 24 + (28_800.0,)),
     )
 
 
@@ -92,16 +104,32 @@ def _troubles(dice: random.Random) -> list[Trouble]:
 
 def _stops(dice: random.Random, issues: int) -> list[Stop]:
     number = dice.choice((0, 0, 1, 1, 2, 5))
-    return [
+    poison = dice.choice(("E2E_TEST_GENERATION", "PRODUCTION_DEPLOYMENT"))
+    found = [Stop(place=f"after_claim {poison}", times=5)] if dice.random() < 0.04 else []
+    return found + [
         Stop(
             at=dice.randint(1, POINTS_OF_A_TASK * issues),
             freeze_s=dice.choice((0.0, 0.0, 0.0, 150.0)),
             hold_s=dice.choice((0.0, 0.0, 0.0, 100.0)),
+            terms=dice.random() < 0.15,
             down_s=dice.choice((1.0, 5.0, 90.0, 1200.0)),
             new_disk=dice.random() < 0.2,
         )
         for _ in range(number)
     ]
+
+
+def _storms(dice: random.Random) -> list[Storm]:
+    if dice.random() > 0.15:
+        return []
+    return [Storm(kind=dice.choice(list(Kind)), at_s=dice.uniform(0.0, 900.0))]
+
+
+def _meddling(dice: random.Random) -> Meddling | None:
+    if dice.random() > 0.12:
+        return None
+    act = dice.choice(list(Act))
+    return Meddling(act=act, at_s=dice.uniform(6.0, 40.0 if act is Act.EDITED else 700.0))
 
 
 def _moods(dice: random.Random) -> dict[Role, list[Mood]]:

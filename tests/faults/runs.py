@@ -11,6 +11,7 @@ from bot.localhub.world import World
 
 RUN_S = 40.0
 LATE_S = 1500.0
+APPROVED_S = 86_400.0
 
 
 class Fate(StrEnum):
@@ -24,6 +25,7 @@ class Fate(StrEnum):
     DELETED = "deleted"
     WRONG_SHA = "succeeds with the wrong SHA"
     BROKEN = "deploys what does not work"
+    WAITS = "waits for approval for a day"
 
 
 @dataclass(slots=True)
@@ -38,6 +40,9 @@ class Runs:
         fate = self.fate(run)
         if fate is Fate.NEVER_STARTS:
             await _for_ever()
+        if fate is Fate.WAITS:
+            run.status = "waiting"
+            await asyncio.sleep(APPROVED_S)
         await asyncio.sleep(5.0)
         run.status, run.started_at = "in_progress", world.now()
         events.workflow_run(world, repo, run, "in_progress")

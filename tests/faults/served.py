@@ -53,6 +53,16 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+async def answers(port: int) -> bool:
+    """Whether a server on this port says that it is ready."""
+    try:
+        async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+            answer = await client.get(f"http://127.0.0.1:{port}/readyz")
+    except httpx.HTTPError:
+        return False
+    return answer.status_code == 200
+
+
 @dataclass(slots=True, kw_only=True)
 class Served:
     """The process, started again after each kill on the same port and data."""
@@ -105,12 +115,7 @@ class Served:
     async def _answers(self) -> bool:
         assert self.process is not None
         assert self.process.returncode is None, (self.folder / "serve.log").read_text()[-3000:]
-        try:
-            async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
-                answer = await client.get(f"http://127.0.0.1:{self.port}/readyz")
-        except httpx.HTTPError:
-            return False
-        return answer.status_code == 200
+        return await answers(self.port)
 
     def _environment(self) -> dict[str, str]:
         agent = {"use": "command", "command": ["python", "agent.py"]}

@@ -85,6 +85,20 @@ class SimGit(Git):
     async def files(self, repo: Path, sha: str, under: str = "") -> tuple[str, ...]:
         return tuple(sorted(path for path in self._files(sha) if path.startswith(under)))
 
+    async def branches(self, repo: Path, prefix: str) -> tuple[str, ...]:
+        return tuple(name for name in sorted(self._refs) if name.startswith(prefix))
+
+    async def merge_base(self, repo: Path, one: str, other: str) -> str | None:
+        known = set(self.hub.ancestors(one))
+        return next((sha for sha in self.hub.ancestors(other) if sha in known), None)
+
+    async def log(self, repo: Path, base: str, head: str) -> tuple[str, ...]:
+        known = set(self.hub.ancestors(base))
+        return tuple(sha for sha in self.hub.ancestors(head) if sha not in known)
+
+    async def author(self, repo: Path, sha: str) -> str:
+        return self.hub.commit(sha).author
+
     async def is_ancestor(self, repo: Path, older: str, newer: str) -> bool:
         return older in self.hub.ancestors(newer)
 

@@ -6,30 +6,38 @@ out, whose pace would make a seed tell another story each time.
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from bot.domain import Effect, EffectKind, JournalLine, Status, Task
-from bot.tasks.ledger import Ledger
+from bot.tasks.inbox import NewDelivery
+from bot.tasks.ledger import NOWHERE, Ledger, Place
 from bot.tasks.queue import TaskQueue
-from bot.tasks.sqlite import SqliteStore, _connect, _Connection, _prepare
+from bot.tasks.sqlite import BUSY_S, SqliteStore, _connect, _Connection, _prepare
+from bot.tasks.store import Row
 from tests.faults.boot import Boot
 from tests.faults.points import Points
 
 T = TypeVar("T")
 
+Trouble = Callable[[], sqlite3.OperationalError | None]
+
 
 class Inline(_Connection):
     """A connection whose work is done at once, while the process lives."""
 
-    def __init__(self, path: Path, boot: Boot, *, read_only: bool = False) -> None:
-        self._raw = _connect(path, read_only=read_only)
+    def __init__(self, path: Path, boot: Boot, trouble: Trouble | None = None) -> None:
+        self._raw = _connect(path, read_only=trouble is None)
         self._boot = boot
+        self._trouble = trouble
 
     async def call(self, function: Callable[..., T], *args: Any) -> T:
         await self._boot.alive()
+        if self._trouble is not None and (error := self._trouble()) is not None:
+            await asyncio.sleep(BUSY_S)
+            raise error
         result = function(self._raw, *args)
         await asyncio.sleep(0)
         return result
@@ -38,12 +46,12 @@ class Inline(_Connection):
         self._raw.close()
 
 
-def open_store(path: Path, boot: Boot) -> SqliteStore:
-    """The store of one boot."""
+def open_store(path: Path, boot: Boot, trouble: Trouble) -> SqliteStore:
+    """The store of one boot; `trouble` says why it cannot be written now, if it cannot."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    writer = Inline(path, boot)
+    writer = Inline(path, boot, trouble)
     _prepare(writer._raw, path)
-    return SqliteStore(path, [writer, Inline(path, boot, read_only=True)])
+    return SqliteStore(path, [writer, Inline(path, boot)])
 
 
 @dataclass(slots=True)
@@ -56,6 +64,7 @@ class Watch:
     ends: dict[str, list[Status]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     on_step: Callable[[Task, JournalLine], None] = lambda _task, _line: None
+    text_of: Callable[[int], str] = lambda _issue: ""  #: of an issue, as it is on the hub now
 
 
 class SimQueue(TaskQueue):
@@ -65,6 +74,13 @@ class SimQueue(TaskQueue):
         super().__init__(*args, **kwargs)
         self._points = points
         self._watch = watch
+
+    async def accept_all(self, deliveries: Sequence[NewDelivery]) -> list[bool]:
+        names = " ".join(one.event_name for one in deliveries)
+        await self._points.reach("before_accept", "webhook", names)
+        are_new = await super().accept_all(deliveries)
+        await self._points.reach("after_accept", "webhook", names)
+        return are_new
 
     async def claim_some(self, owner: str, at_most: int) -> list[Task]:
         if await self.depth():
@@ -125,9 +141,10 @@ class SimLedger(Ledger):
         request_hash: str,
         *,
         at: float | None = None,
+        place: Place = NOWHERE,
     ) -> Effect:
         self._phase[key] = await self._phase_of(task_id) if fence is not None else "painter"
-        return await super().intend(key, task_id, kind, fence, request_hash, at=at)
+        return await super().intend(key, task_id, kind, fence, request_hash, at=at, place=place)
 
     async def sent(self, key: str, fence: int | None) -> Effect:
         effect = await super().sent(key, fence)
@@ -154,6 +171,6 @@ class SimLedger(Ledger):
         if row is not None and row["fence"] != fence:
             self._watch.problems.append(f"I8: {effect.key} was sent by a claim that was lost")
 
-    async def _row(self, task_id: str) -> sqlite3.Row | None:
+    async def _row(self, task_id: str) -> Row | None:
         sql = "SELECT fence, phase FROM task WHERE id = :id"
         return await self._store.read(lambda tx: tx.one(sql, {"id": task_id}))

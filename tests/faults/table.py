@@ -3,26 +3,45 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tests.faults.cast import Mood
 from tests.faults.many import Sum
+from tests.faults.meddling import Act
 from tests.faults.points import POINTS
 from tests.faults.runs import Fate
+from tests.faults.weather import Kind
 from tests.faults.wire import API_TROUBLES, GIT_TROUBLES, OTHER_TROUBLES
 
 LEAST_COMPLETED = 0.6
 LEAST_RECOVERED = 0.95
 ENOUGH = 300  #: histories, from which on every fault must have struck
 
-#: What passes by itself; the others need a person by their nature.
+ENDS = ("killed", "frozen", "SIGTERM")  #: how a process was stopped
+
+#: What needs a person by its nature; everything else has to pass by itself.
+NEEDS_A_PERSON = ("403 not accessible", Kind.REFUSED)
 PASSING = tuple(
-    kind for kind in (*API_TROUBLES, *OTHER_TROUBLES, *GIT_TROUBLES) if kind != "403 not accessible"
+    kind
+    for kind in (*API_TROUBLES, *OTHER_TROUBLES, *GIT_TROUBLES, *Kind, *ENDS)
+    if kind not in NEEDS_A_PERSON
 )
 EXPECTED = (
     *API_TROUBLES,
     *OTHER_TROUBLES,
     *GIT_TROUBLES,
+    *Kind,
     *(f"run: {fate}" for fate in Fate if fate is not Fate.SUCCEEDS),
+    *(f"agent: {mood}" for mood in Mood if mood is not Mood.GOOD),
+    *(f"people: {act}" for act in Act),
+    "people: a task is tried again",
+    "people: an approval takes eight hours",
+    "two replicas on one store",
     "delivery: dropped",
+    "delivery: all dropped for an hour",
+    "delivery: repeated",
+    "delivery: out of order",
+    "delivery: late by minutes to hours",
     "delivery: new GUID",
+    "delivery: garbled",
 )
 
 

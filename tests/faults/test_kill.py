@@ -1,6 +1,10 @@
-"""kill -9 at random moments of a real server under load: nothing lost, nothing doubled."""
+"""kill -9 at random moments of a real server under load: nothing lost, nothing doubled.
+
+With FAULTS=all twenty of them, else a few.
+"""
 
 import asyncio
+import os
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -17,8 +21,8 @@ from tests.faults.sample import wish
 from tests.faults.served import AGENT, Served
 from tests.stories import sample
 
-ISSUES = 6
-KILLS = 20
+ALL = os.environ.get("FAULTS") == "all"
+ISSUES, KILLS = (6, 20) if ALL else (2, 3)
 SEED = 20_261_122
 END_S = 150.0
 CONFIG = {
@@ -28,7 +32,7 @@ CONFIG = {
 
 
 @pytest.mark.slow
-async def test_a_served_house_survives_twenty_kills_under_load(tmp_path: Path) -> None:
+async def test_a_served_house_survives_kills_under_load(tmp_path: Path) -> None:
     dice, hub = random.Random(SEED), LocalHub(tmp_path / "hub")
     async with hub.serve():
         owner = hub.add_user("ada")
@@ -50,7 +54,7 @@ async def test_a_served_house_survives_twenty_kills_under_load(tmp_path: Path) -
 
 
 async def ask(owner: Person, site: Repository, dice: random.Random) -> None:
-    """Six wishes, while the server comes and goes."""
+    """Wishes, while the server comes and goes."""
     for number in range(1, ISSUES + 1):
         made = await owner.open_issue(site, *wish(number))
         await owner.label(site, made["number"], "chimera")

@@ -3,6 +3,7 @@
 `python -m tests.faults --histories 10000` lives through as many histories as anybody wants.
 """
 
+import functools
 import itertools
 import logging
 import os
@@ -13,19 +14,25 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from bot.github.git import Git
 from tests.faults.history import Told, tell
 from tests.faults.house import Protections
 from tests.faults.many import Sum
+from tests.faults.meddling import Act, Meddling
 from tests.faults.mutations import WITHOUT
 from tests.faults.plan import Plan, drawn
 from tests.faults.points import POINTS, Stop
+from tests.faults.simgit import SimGit
 from tests.faults.table import ENOUGH, verdict
+from tests.faults.weather import Kind, Storm
 from tests.faults.wire import Trouble
 
 #: With FAULTS=all every crash point and every write; else an even spread that CI has time for.
 ALL = os.environ.get("FAULTS") == "all"
-STRIDE = 1 if ALL else 16
-SECONDS = 600.0 if ALL else 20.0  #: of random histories
+STRIDE = 1 if ALL else 41
+SECONDS = 600.0 if ALL else 10.0  #: of random histories
+NEVER_ASKED = ("apply_worktree", "head", "ls_remote")  #: by phases, of git
+UNANSWERED = ["502 after", "reset after", "504 after", "HTML with 200 after"]
 DISPATCH = "^POST .*/dispatches$"
 
 
@@ -37,6 +44,7 @@ def quiet() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+@functools.cache
 def undisturbed() -> Told:
     """A history in which nothing goes wrong."""
     return tell(Plan(seed=1))
@@ -56,6 +64,8 @@ def plan_against(protection: str) -> Plan:
         case "the signal before the park":
             stop = Stop(at=at("before_advance", "STAGING_DEPLOYMENT", "wait"), hold_s=100.0)
             return Plan(seed=1, stops=[stop])
+        case "the snapshot":
+            return Plan(seed=1, meddling=Meddling(act=Act.EDITED, at_s=30.0))
         case _:
             lost = Trouble(kind="502 after", where=DISPATCH)
             return Plan(seed=1, troubles=[lost], lag_s=45.0)
@@ -69,7 +79,8 @@ def test_without_one_protection_the_simulator_is_red(protection: str) -> None:
 
 
 def test_a_seed_tells_the_same_story_again() -> None:
-    one, other = tell(drawn(7)), tell(drawn(7))
+    plan = Plan(seed=7, stops=[Stop(at=60)], drop=0.2, duplicate=0.3, delay_s=20.0, lag_s=2.0)
+    one, other = tell(plan), tell(plan)
     assert one.reached == other.reached
     assert one.hits == other.hits
     assert one.simulated_s == pytest.approx(other.simulated_s)
@@ -79,6 +90,39 @@ def test_an_undisturbed_history_passes_every_kind_of_crash_point() -> None:
     told = undisturbed()
     assert told.outcomes == Counter({"COMPLETED": 1})
     assert {point for point, _, _ in told.reached} == set(POINTS)
+
+
+def test_a_text_that_was_edited_while_deliveries_were_lost_waits_for_a_new_label() -> None:
+    edited = Meddling(act=Act.EDITED, at_s=7.0)
+    told = tell(Plan(seed=1, deaf_s=3600.0, meddling=edited))
+    assert told.problems == []
+    assert told.outcomes == Counter({"COMPLETED": 1})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", Kind)
+def test_what_troubles_everybody_passes_and_a_lost_dispatch_is_found_again(kind: Kind) -> None:
+    lost = Trouble(kind="502 after", where=DISPATCH)
+    told = tell(Plan(seed=1, storms=[Storm(kind=kind, at_s=30.0)], troubles=[lost]))
+    assert told.problems == []
+    assert told.outcomes == Counter({"COMPLETED": 1})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("act", Act)
+def test_whatever_people_do_in_the_middle_of_a_task_ends_well(act: Act) -> None:
+    told = tell(Plan(seed=1, meddling=Meddling(act=act, at_s=70.0)))
+    assert told.problems == []
+    assert told.hits[f"people: {act}"] == 1
+
+
+@pytest.mark.slow
+def test_a_step_that_ends_the_process_every_time_is_given_up_and_the_others_go_on() -> None:
+    poison = Stop(place="after_claim E2E_TEST_GENERATION", times=5)
+    told = tell(Plan(seed=1, issues=2, stops=[poison]))
+    assert told.problems == []
+    assert told.hits["people: a task is tried again"] > 0
+    assert told.outcomes == Counter({"COMPLETED": 2}), "a person has it tried again"
 
 
 def test_a_fault_that_never_strikes_fails_the_whole_run() -> None:
@@ -107,13 +151,20 @@ def test_a_process_may_end_or_freeze_at_any_point_of_a_task(freeze_s: float) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["502 after", "reset after", "504 after", "HTML with 200 after"])
+@pytest.mark.parametrize("kind", UNANSWERED)
 def test_any_write_may_be_applied_and_never_answered(kind: str) -> None:
-    for nth in range(1, 30, 1 if ALL else 7):
+    first, step = (1, 1) if ALL else (1 + 4 * UNANSWERED.index(kind), 16)
+    for nth in range(first, 30, step):
         lost = Trouble(kind=kind, where="^(POST|PUT|PATCH|DELETE) (?!.*access_tokens)", nth=nth)
         told = tell(Plan(seed=1, troubles=[lost], lag_s=10.0))
         assert told.problems == [], f"write {nth}, {kind}"
         assert told.outcomes == Counter({"COMPLETED": 1}), f"write {nth}, {kind}"
+
+
+def test_the_simulated_git_answers_every_question_that_the_bots_own_does() -> None:
+    asked = {name for name in dir(Git) if not name.startswith("_")}
+    missing = asked - vars(SimGit).keys() - {"mirror_path", *NEVER_ASKED}
+    assert missing == set(), "it would start a process on mirrors that are not there"
 
 
 def test_protections_are_whole_unless_one_is_taken_away() -> None:

@@ -87,9 +87,12 @@ class Line:
     hits: Counter[str] = field(default_factory=Counter)
     on_hit: Callable[[str], None] = lambda _kind: None
     installation: int = 0
+    down: Callable[[], int | None] = lambda: None  #: the status of every answer, if the hub is down
 
     def git(self, verb: str, applied: bool) -> StepError | None:
         """The trouble that a fetch or a push meets."""
+        if not applied and (status := self.down()) is not None:
+            return Transient(f"git {verb}: the requested URL returned error: {status}")
         kind = f"{verb} fails" + ("" if verb == "fetch" else " after" if applied else " before")
         trouble = self._find({kind}, verb)
         if trouble is None:
@@ -100,6 +103,11 @@ class Line:
     def request(self, request: httpx.Request) -> None:
         """Prepare the trouble that this request meets. Raises where it never leaves."""
         path = request.url.raw_path.decode().partition("?")[0].removeprefix(API)
+        if (status := self.down()) is not None:
+            body = {"message": "Bad credentials" if status == 401 else "Unicorn!"}
+            where = f"^{re.escape(path)}$"
+            self.hub.faults.add(request.method, where, status=status, body=body)
+            return
         trouble = self._find({*API_TROUBLES, *OTHER_TROUBLES}, f"{request.method} {path}")
         if trouble is None:
             return
@@ -144,16 +152,17 @@ class Outward(httpx.AsyncBaseTransport):
 
 
 class Inward(httpx.AsyncBaseTransport):
-    """The hub's way to the bot: to the boot that listens now, if there is one."""
+    """The hub's way to the bot: to the boots that listen now, in turn."""
 
     def __init__(self) -> None:
-        self.listens: tuple[Boot, Any] | None = None
+        self.listens: dict[Boot, Any] = {}  #: boot → its application
         self.accepted: set[str] = set()  #: GUIDs of what we said that we have
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if self.listens is None:
+        if not self.listens:
             raise httpx.ConnectError("nobody listens")
-        boot, app = self.listens
+        boot, app = next(iter(self.listens.items()))
+        self.listens[boot] = self.listens.pop(boot)  # the next one is another's
         content = await request.aread()
         copy = httpx.Request(request.method, request.url, headers=request.headers, content=content)
         answering = boot.run(httpx.ASGITransport(app).handle_async_request(copy))
