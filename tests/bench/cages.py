@@ -1,8 +1,6 @@
-"""cage: a caged spawn beside a plain one; ten workspaces at once beside ten full clones."""
+"""cage: a caged spawn beside a plain one, ten agents at once, ten workspaces beside ten clones."""
 
 import asyncio
-import random
-import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -10,6 +8,7 @@ from pathlib import Path
 from bot.agents.cage import Cage
 from bot.errors import CageMissing
 from bot.github.git import Git
+from tests.bench.making_git import make_repository
 from tests.bench.model import Absent, Bench, Cell, Figure, Reading
 
 AT_ONCE = 10
@@ -18,11 +17,16 @@ AT_ONCE = 10
 def bench(*, quick: bool) -> Bench:
     spawns = {"count": 3 if quick else 30}
     repo = {"mebibytes": 1 if quick else 20}
+    agents = {"count": 2 if quick else AT_ONCE}
     return Bench(
         name="cage",
-        about=f"/bin/true caged; {AT_ONCE} checkouts of a {repo['mebibytes']} MiB repository",
+        about=(
+            f"/bin/true caged; {agents['count']} agents; "
+            f"{AT_ONCE} checkouts of a {repo['mebibytes']} MiB repository"
+        ),
         cells=[
             Cell(name="spawn", work="tests.bench.cages:spawn", args=spawns),
+            Cell(name="agents", work="tests.bench.agents_at_once:at_once", args=agents),
             Cell(name="workspaces", work="tests.bench.cages:workspaces", args=repo),
         ],
         figures=(
@@ -30,6 +34,15 @@ def bench(*, quick: bool) -> Bench:
             Figure(name="plain spawn", unit="ms", of=lambda r: r["spawn"]["plain_ms"]),
             Figure(name="caged runs that went well", of=lambda r: r["spawn"]["ok"],
                    at_least=1, exact=True),
+            Figure(name="agents at once that went well", of=lambda r: r["agents"]["ok"],
+                   at_least=1, exact=True),
+            Figure(name="ten agents at once", unit="s", of=lambda r: r["agents"]["wall_s"]),
+            Figure(name="the whole tree while they work", unit="MiB",
+                   of=lambda r: r["agents"]["tree_kib"] / 1024),
+            Figure(name="of it for each workflow", unit="MiB",
+                   of=lambda r: r["agents"]["each_kib"] / 1024, at_most=75),
+            Figure(name="what each of them adds", unit="MiB",
+                   of=lambda r: r["agents"]["more_kib"] / 1024),
             Figure(name="ten workspaces at once", unit="s", of=lambda r: r["workspaces"]["ours_s"]),
             Figure(name="ten full clones at once", unit="s",
                    of=lambda r: r["workspaces"]["clones_s"]),
@@ -75,7 +88,7 @@ async def workspaces(mebibytes: int) -> Reading:
     """A mirror and ten checkouts that borrow its objects; and ten clones that copy them."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        sha = await asyncio.to_thread(_make_repository, folder / "origin", mebibytes)
+        sha = await asyncio.to_thread(make_repository, folder / "origin", mebibytes)
         url = str(folder / "origin")
         begun = time.perf_counter()
         git = Git(folder / "git")
@@ -96,24 +109,6 @@ async def _clone(url: str, path: Path) -> None:
         "git", "clone", "--quiet", "--no-local", url, str(path)
     )
     assert await process.wait() == 0
-
-
-def _make_repository(path: Path, mebibytes: int) -> str:
-    """Incompressible files of 64 KiB and the same again as history; the head's SHA."""
-    path.mkdir()
-    _git(path, "init", "--quiet", "--initial-branch=main")
-    made = random.Random(7)
-    for version in range(2):
-        for number in range(mebibytes * 8):
-            (path / f"file-{number}").write_bytes(made.randbytes(64 * 1024))
-        _git(path, "add", "--all")
-        _git(path, "-c", "user.name=b", "-c", "user.email=b@b", "commit", "-qm", f"v{version}")
-    return _git(path, "rev-parse", "HEAD")
-
-
-def _git(path: Path, *args: str) -> str:
-    ran = subprocess.run(["git", *args], cwd=path, check=True, capture_output=True, text=True)
-    return ran.stdout.strip()
 
 
 def _size(path: Path) -> int:

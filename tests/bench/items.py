@@ -4,6 +4,7 @@ from tests.bench import (
     cages,
     calls,
     claim,
+    cluster,
     ingest,
     memory,
     pickup,
@@ -28,5 +29,6 @@ def benches(*, quick: bool = False, million: bool = False) -> dict[str, Bench]:
         cages.bench(quick=quick),
         calls.bench(),
         whole.bench(quick=quick),
+        cluster.bench(quick=quick),
     )
     return {one.name: one for one in made}

@@ -63,7 +63,7 @@ def _row(number: int, of: int, now: float, waiting: bool) -> dict[str, object]:
     task = replace(wish(number + 1, of=of), id=new_id(at), created_at=at, run_at=at)
     task = parked(task, f"run:{of}/{number}") if waiting else task
     return task_params(task, now) | {
-        "order_key": order_key(at, task.priority),
+        "order_key": order_key(at, task.priority, 0.0),
         "enqueued_at": at,
         "picture_due": None,
     }

@@ -43,11 +43,16 @@ async def _caller(port: int, requests: Iterator[bytes], answers: Counter[int]) -
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for request in requests:
         writer.write(request)
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("ascii")
-        await reader.readexactly(_length(head))
-        answers[int(head.split(" ", 2)[1])] += 1
+        answers[await answered(reader)] += 1
     writer.close()
     await writer.wait_closed()
+
+
+async def answered(reader: asyncio.StreamReader) -> int:
+    """The status of the next answer on a connection, whose body is read past."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("ascii")
+    await reader.readexactly(_length(head))
+    return int(head.split(" ", 2)[1])
 
 
 def _length(head: str) -> int:
@@ -59,5 +64,4 @@ def _length(head: str) -> int:
 
 
 if __name__ == "__main__":
-    answered = asyncio.run(send_all(*map(int, sys.argv[1:])))
-    print(json.dumps(answered))
+    print(json.dumps(asyncio.run(send_all(*map(int, sys.argv[1:])))))

@@ -5,7 +5,7 @@ import pytest
 from tests.bench import items, running, table
 from tests.bench.model import Cell, Figure, Reading, Round, Verdict, judge
 
-QUICK = ("ingest", "queue", "claim", "pickup", "slots", "memory", "startup", "cage")
+QUICK = ("ingest", "queue", "claim", "pickup", "slots", "memory", "startup", "cage", "cluster")
 LONG = ("calls", "whole")
 
 

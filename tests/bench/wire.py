@@ -23,7 +23,7 @@ _RUN_LINKS = "jobs logs artifacts"
 
 
 def labeled(issue: int, label: str = "chimera") -> dict[str, Any]:
-    """`issues.labeled` with the links and counters that GitHub puts into every one: about 10 KB."""
+    """`issues.labeled` with the links and counters that GitHub puts into every one: about 8 KB."""
     body = "A visitor wants a button that ends the session. " * 40
     return _payload(
         action="labeled",
@@ -66,12 +66,16 @@ def run_completed(run_id: int) -> dict[str, Any]:
 
 
 def headers(event: str, body: bytes, guid: str = "") -> dict[str, str]:
-    """A delivery's headers; a GUID of its own unless one is given."""
+    """A delivery's headers; a GUID of its own unless one is given.
+
+    GitHub's are of version 1, made of the time:
+    https://docs.github.com/en/webhooks/webhook-events-and-payloads#example-webhook-delivery
+    """
     signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
     return {
         "content-type": "application/json",
         "user-agent": "GitHub-Hookshot/0123abc",
-        "x-github-delivery": guid or str(uuid.uuid4()),
+        "x-github-delivery": guid or str(uuid.uuid1()),
         "x-github-event": event,
         "x-github-hook-id": "1",
         "x-hub-signature-256": f"sha256={signature}",
