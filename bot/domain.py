@@ -281,6 +281,7 @@ class CheckButton:
     external_id: str
     head_sha: str
     identifier: str
+    head_ref: str = ""  #: of the suite; in a merge queue it names the pull request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

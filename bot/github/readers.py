@@ -182,6 +182,7 @@ def _button(payload: Fields, repo: RepoRef, sender: Actor) -> Event | None:
         external_id=check.text("external_id", limit=200),
         head_sha=_sha(check, "head_sha"),
         identifier=identifier,
+        head_ref=check["check_suite"].text("head_branch"),
     )
 
 

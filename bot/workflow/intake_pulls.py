@@ -188,9 +188,16 @@ class PullIntake:
             await self._pass(event.repo, event.head_sha, event.base_ref, foreign_check())
             await self._check_configuration(event)
         elif task.status.ended and task.facts.head_sha != event.head_sha:
+            if await self._pushed_by(task, event.head_sha):
+                return  # nobody has judged it: the step that pushed it was lost before it said so
             if await self._has_our_check(event.repo, event.head_sha):
                 return  # a late word of a commit of ours
             await self._pass(event.repo, event.head_sha, event.base_ref, left_check())
+
+    async def _pushed_by(self, task: Task, sha: str) -> bool:
+        """Whether the task made this commit: the ledger knows it before the row does."""
+        effects = await self.ledger.of_task(task.id)
+        return any(one.kind is EffectKind.PUSH and one.key.endswith(f"@{sha}") for one in effects)
 
     async def _has_our_check(self, repo: RepoRef, sha: str) -> bool:
         hub = self.repo_of(repo)
@@ -200,10 +207,11 @@ class PullIntake:
         """Somebody wants such a check anew: it is completed anew, so that nothing spins."""
         if event.check_name not in OURS:
             return
+        picture = await self._picture_of(event.repo, event.head_ref)
 
         async def call() -> Remote:
             hub = self.repo_of(event.repo)
-            again = _check(foreign_check(), event.check_name)
+            again = _check(picture, event.check_name)
             await hub.update_check(event.check_run_id, again)
             return Remote(id=str(event.check_run_id))
 
@@ -213,10 +221,14 @@ class PullIntake:
 
     async def merge_group(self, event: MergeGroupAsked) -> None:
         """The same in the merge queue, where every required check is asked for again."""
-        named = _GROUP.search(event.head_ref)
-        task = await self.queue.find_by_pull(event.repo.id, int(named[1])) if named else None
-        picture = group_check(task) if task is not None else foreign_check()
+        picture = await self._picture_of(event.repo, event.head_ref)
         await self._pass(event.repo, event.head_sha, event.repo.default_branch, picture)
+
+    async def _picture_of(self, repo: RepoRef, head_ref: str) -> CheckPicture:
+        """What our checks say on a commit that is no task's own: a merge group's names its pull."""
+        named = _GROUP.search(head_ref)
+        task = await self.queue.find_by_pull(repo.id, int(named[1])) if named else None
+        return group_check(task) if task is not None else foreign_check()
 
     async def _pass(self, repo: RepoRef, sha: str, base: str, picture: CheckPicture) -> None:
         rules = await self.repo_of(repo).rules(base)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain import Status, Task
+from bot.domain import EffectKind, Status, Task
 from tests.conversation.conftest import OpenDesk
 from tests.conversation.desk import CREATE, Desk
 from tests.conversation.states import states
@@ -220,6 +220,20 @@ async def test_what_people_push_after_the_end_of_a_task_is_theirs_and_not_blocke
     assert checks(desk, sha) == {"chimera / task": "success"}
     titles = [c.title for c in desk.repository.checks.values() if c.head_sha == sha]
     assert titles == ["Goes on without Chimera"]
+
+
+async def test_a_commit_of_ours_that_was_never_judged_is_not_let_through_after_the_end(
+    desk: Desk,
+) -> None:
+    task = await in_state(desk, "dead")
+    branch = task.facts.branch
+    sha = await desk.owner.push(desk.repository, branch, {"a.txt": "a\n"}, "Ours")
+    key = f"{task.id}/{EffectKind.PUSH}/{branch}@{sha}"
+    ledger = desk.house.ledger
+    await ledger.intend(key, task.id, EffectKind.PUSH, None, "")  # and its step was lost
+    await desk.owner.open_pull(desk.repository, branch, "Ours")
+    await desk.read()
+    assert checks(desk, sha) == {}, "the task says what it is, should it go on"
 
 
 async def test_a_broken_configuration_is_told_on_the_pull_request_that_brings_it(

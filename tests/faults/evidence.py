@@ -48,7 +48,9 @@ async def left_by(
     from bot.workflow.report.status import status_comment
 
     tasks = (await house.queue.page(limit=200)).tasks
-    views = {task.id: await house.contexts.view(task) for task in tasks}
+    act = meddler.meddling.act if meddler.meddling is not None and meddler.acted else None
+    shown = tasks if act is not Act.UNINSTALLED else ()  # no right to read what a picture needs
+    views = {task.id: await house.contexts.view(task) for task in shown}
     return Left(
         stage=stage,
         runs=stage.runs,
@@ -58,10 +60,10 @@ async def left_by(
         journals={task.id: await house.queue.journal(task.id) for task in tasks},
         effects={task.id: await house.ledger.of_task(task.id) for task in tasks},
         inbox=await house.queue.deliveries(limit=PAGE),
-        comments={task.id: status_comment(views[task.id]) for task in tasks},
-        labels={t.id: state_label(t, views[t.id].config.labels).name for t in tasks},
+        comments={task.id: status_comment(views[task.id]) for task in shown},
+        labels={t.id: state_label(t, views[t.id].config.labels).name for t in shown},
         seen=seen,
         commanded=commanded,
-        act=meddler.meddling.act if meddler.meddling is not None and meddler.acted else None,
+        act=act,
         pushed=meddler.pushed,
     )

@@ -52,6 +52,7 @@ MEANING = {
     ),
     "check_run": (
         "check_run.id check_run.name check_run.external_id check_run.head_sha",
+        "check_run.check_suite.head_branch",
         "requested_action.identifier",
     ),
     "check_suite": (
