@@ -17,9 +17,14 @@ import click
 )
 @click.option("--max-concurrent", type=click.IntRange(1, 200), help="Workflows at once.")
 @click.option(
+    "--min-concurrent",
+    type=click.IntRange(1, 200),
+    help="The fewest, where queue and machine may change the number.",
+)
+@click.option(
     "--profile",
     type=click.Choice(["conservative", "balanced", "aggressive", "enterprise"]),
-    help="3, 5, 10 or 20 workflows at once. [default: balanced]",
+    help="At most 3, 5, 10 or 20 workflows at once. [default: 5, which may become 3 to 10]",
 )
 @click.option(
     "--grace", "grace_s", type=click.FloatRange(0, 3600), help="Seconds to end running steps in."
