@@ -117,9 +117,17 @@ class Effects:
 
     async def tried(self, kind: EffectKind) -> list[tuple[str, EffectState]]:
         """The names of all effects of a kind that this task ever intended, and their states."""
+        return [(name, row.state) for name, row in await self._rows(kind)]
+
+    async def made(self, kind: EffectKind) -> list[tuple[str, str]]:
+        """The names of all effects of a kind that GitHub surely holds, and their ids there."""
+        rows = await self._rows(kind)
+        return [(name, row.remote_id) for name, row in rows if row.state is EffectState.CONFIRMED]
+
+    async def _rows(self, kind: EffectKind) -> list[tuple[str, Effect]]:
         prefix = f"{self._task_id}/{kind}/"
         rows = await self._ledger.of_task(self._task_id)
-        return [(row.key.removeprefix(prefix), row.state) for row in rows if row.kind is kind]
+        return [(row.key.removeprefix(prefix), row) for row in rows if row.kind is kind]
 
     async def _adopt_after_quiet(self, effect: Effect, look_up: LookUp) -> Remote | None:
         visible_at = effect.intent_at + self._quiet_s

@@ -51,11 +51,26 @@ class CheckPainter:
         facts = self._view.task.facts
         if not facts.pull:
             return None
+        await self._recall(painted)
         looks = [
             await self._picture(painted, draw(self._view), facts.head_sha) for draw in PICTURES
         ]
         await self._supersede(painted, facts.head_sha)
         return min((at for at in looks if at is not None), default=None)
+
+    async def _recall(self, painted: Painted) -> None:
+        """Take in what an earlier painter did and could not save: the ledger knows of every try.
+
+        Else what it left spinning on a commit from which the head has moved on would spin for ever.
+        """
+        for key, made in await self._effects.made(EffectKind.CHECK):
+            new = PaintedCheck(id=int(made), look="", at=0.0, completed=False)
+            painted.checks.setdefault(key, new)
+        for name, _ in await self._effects.tried(EffectKind.CHECK_UPDATE):
+            key, _, update = name.rpartition("/")
+            number, known = update.partition("-")[0], painted.checks.get(key)
+            if known is not None and number.isdecimal() and int(number) > known.updates:
+                known.updates, known.look, known.at, known.completed = int(number), "", 0.0, False
 
     async def _picture(self, painted: Painted, picture: CheckPicture, sha: str) -> float | None:
         key = f"{picture.name}@{sha}"
