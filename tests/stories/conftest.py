@@ -20,7 +20,7 @@ from tests.stories.factory import Factory, open_factory
 from tests.stories.invariants import check, children, misfits
 
 OpenFactory = Callable[..., Awaitable[Factory]]
-GONE_S = 5.0
+GONE_S = 20.0
 
 
 @pytest.fixture
