@@ -117,7 +117,7 @@ def dbos(count: int) -> Reading:
 
         DBOS.launch()
         queue = DBOS.register_queue("bench", worker_concurrency=CALLERS, polling_interval_sec=0.01)
-        with closing(sqlite3.connect(f"{folder}/dbos.db")) as raw:
+        with closing(sqlite3.connect(f"{folder}/dbos.db", timeout=60)) as raw:
             raw.execute("PRAGMA journal_mode=WAL")
         submitting, working = Meter(), Meter()
         with submitting.running():
