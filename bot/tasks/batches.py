@@ -1,7 +1,6 @@
 """Group commit: works that arrive while a commit is on its way to the disk share the next one."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -58,13 +57,14 @@ class Batches:
             await self._committer
 
     async def _commit_all(self) -> None:
+        clock = asyncio.get_running_loop().time  # the one that sleeping goes by
         await asyncio.sleep(0)  # who is about to write in this turn of the loop comes along
         while self._waiting:
             batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
-            begun = time.perf_counter()
+            begun = clock()
             await self._settle(batch)
             if self._waiting and len(batch) > 1:
-                await asyncio.sleep(GATHER * (time.perf_counter() - begun))
+                await asyncio.sleep(GATHER * (clock() - begun))
 
     async def _settle(self, batch: Sequence[_Call[Any]]) -> None:
         try:

@@ -13,6 +13,7 @@ from bot.tasks.inbox import InboxState
 from tests.faults.evidence import Left
 from tests.faults.meddling import TAKES_AWAY, Act
 from tests.faults.sample import wish
+from tests.faults.stage import NAME, OWNER
 
 A_MINUTE, AN_HOUR = 60, 400  #: creating calls
 SPINNING = {"queued", "in_progress"}
@@ -81,7 +82,7 @@ def what_is_shown_is_true(left: Left) -> Iterator[str]:
         own = [c.body for c in issue.comments if f"task={task.id} " in c.body]
         if len(own) != 1:
             yield f"I4: {task.id} has {len(own)} status comments"
-        elif task.status.ended and own[0] != left.comments[task.id]:
+        elif task.status.ended and _led_on(left, own[0]) != _led_on(left, left.comments[task.id]):
             yield f"I4: the comment of {task.id} ({task.status}) is out of date"
         states = {label.name for label in issue.labels if label.name.startswith(STATES)}
         if states != {left.labels[task.id]}:
@@ -205,6 +206,13 @@ INVARIANTS = (
 def _has_a_place(left: Left, issue: Issue) -> bool:
     """Whether there is still somewhere to show the task, and a right to do so."""
     return left.act is not Act.UNINSTALLED and not issue.deleted and issue.moved_to is None
+
+
+def _led_on(left: Left, text: str) -> str:
+    """A text with its links as GitHub leads them on after a renaming, for which nothing that has
+    ended is drawn anew.
+    """
+    return text.replace(f"/{OWNER}/{NAME}/", f"/{left.stage.repository.full_name}/")
 
 
 def _waits_well(task: Task) -> bool:

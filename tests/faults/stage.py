@@ -20,6 +20,7 @@ from tests.faults.sample import FILES
 
 MANIFEST = Path(__file__).parents[2] / "config" / "app-manifest.json"
 HOOK = "http://bot.test/webhook"
+OWNER, NAME = "ada", "site"  #: of the repository, until somebody renames it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +46,11 @@ class Stage:
 def open_stage(folder: Path, loop: SimLoop, runs: Runs) -> Stage:
     """A hub with everything in place and nothing asked yet."""
     hub = LocalHub(folder / "hub", now=loop.wall, act=False, carry_out=runs)
-    owner = hub.add_user("ada")
-    repository = hub.create_repository("ada", "site")
+    owner = hub.add_user(OWNER)
+    repository = hub.create_repository(OWNER, NAME)
     shutil.copytree(_template(), repository.path, dirs_exist_ok=True)
     app = _app(hub)
-    installation = hub.install(app.id, "ada", [repository])
+    installation = hub.install(app.id, OWNER, [repository])
     return Stage(
         hub=hub,
         app=app,
@@ -66,7 +67,7 @@ def _app(hub: LocalHub) -> App:
     shipped = json.loads(MANIFEST.read_text())
     app = manifest.register(
         hub.world,
-        hub.world.account("ada"),
+        hub.world.account(OWNER),
         "chimera",
         hook_url=HOOK,
         hook_secret="a secret of the simulation",
