@@ -10,11 +10,10 @@ from typing import Any
 
 from acp.exceptions import RequestError
 
-from bot.agents.agent import AgentEvent, Brief, Emit, EventKind, Usage
+from bot.agents.agent import EVENT_TEXT, AgentEvent, Brief, Emit, EventKind, Usage
 from bot.agents.tools import FileToolError, file_tool
 
 MAX_WORDS = 1_000_000  #: characters of one turn that are kept, the last ones
-_EVENT_TEXT = 4000  #: characters of one event
 _CHANGES = frozenset({"edit", "delete", "move", "execute"})  #: kinds of tools
 
 Params = Mapping[str, Any]
@@ -90,7 +89,7 @@ class Client:
         event = AgentEvent(
             at_ms=self.duration_ms,
             kind=kind,
-            text=text[:_EVENT_TEXT],
+            text=text[:EVENT_TEXT],
             tool=tool,
             data=data,
             used=used,

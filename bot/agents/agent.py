@@ -100,6 +100,9 @@ class Usage:
     source: UsageSource = UsageSource.NONE
 
 
+EVENT_TEXT = 4000  #: characters of one event
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentEvent:
     """One line of the transcript; `at_ms` counts from the start of the run."""

@@ -18,14 +18,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from bot.agents.agent import AgentEvent, Brief, Emit, EventKind, Outcome, Reply
+from bot.agents.agent import EVENT_TEXT, AgentEvent, Brief, Emit, EventKind, Outcome, Reply
 from bot.agents.cage_policy import PARTS, Bind
 from bot.agents.cage_run import Ending, Ran
 
 MAX_RESULT = 1_000_000  #: bytes of the result file
 _SUMMARY = 2000  #: characters of the output that stand for a summary
 _RESULT = "reply.json"
-_EVENT_TEXT = 4000  #: characters of output in one event
 
 Tell = Callable[[EventKind, str], None]
 
@@ -50,7 +49,7 @@ class CommandAgent:
 
         def tell(kind: EventKind, text: str) -> None:
             at_ms = round((time.monotonic() - started) * 1000)
-            emit(AgentEvent(at_ms=at_ms, kind=kind, text=text[:_EVENT_TEXT]))
+            emit(AgentEvent(at_ms=at_ms, kind=kind, text=text[:EVENT_TEXT]))
 
         tell(EventKind.STARTED, self.command)
         try:

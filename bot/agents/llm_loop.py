@@ -23,6 +23,7 @@ from pydantic_ai.models import Model
 from pydantic_ai.usage import RunUsage, UsageBase, UsageLimits
 
 from bot.agents.agent import (
+    EVENT_TEXT,
     AgentEvent,
     Brief,
     Emit,
@@ -39,7 +40,6 @@ from bot.errors import AuthFailed, RateLimited, Transient
 _REPAIRS = 2  #: turns to mend an answer that does not fit the schema
 _TOOL_RETRIES = 5  #: calls in a row with arguments that do not fit
 _RETRY_AFTER_S = 60.0  #: where a provider limits us and does not say for how long
-_EVENT_TEXT = 4000  #: characters of one event
 
 
 class _OverLimit(Exception):
@@ -100,7 +100,7 @@ class _Talk:
         event = AgentEvent(
             at_ms=self._so_far_ms(),
             kind=kind,
-            text=text[:_EVENT_TEXT],
+            text=text[:EVENT_TEXT],
             tool=tool,
             data=data,
             used=used,

@@ -5,9 +5,18 @@ from typing import Any
 import click
 
 from bot.cli.options import server_options
-from bot.cli.talk import as_json_option, emit, plain, say, table
-from bot.cli.task import ask, change, show_task
+from bot.cli.talk import as_json_option, emit, plain, say
+from bot.cli.task import ask, change, show_page, show_task
 from bot.domain import Outcome, Phase
+
+COLUMNS = {
+    "TASK": "task_id",
+    "CAUSE": "cause",
+    "PHASE": "phase",
+    "COST": "cost_usd",
+    "REPOSITORY": "repository",
+    "WHY": "summary",
+}
 
 
 @click.group()
@@ -24,19 +33,7 @@ def dead() -> None:
 @as_json_option
 def list_(server_url: str, as_json: bool, **query: Any) -> None:
     """Dead tasks, newest first, with what stopped them."""
-    page = ask(server_url, "/api/dead", **query)
-    if as_json:
-        emit(page)
-        return
-    table(
-        ("TASK", "CAUSE", "PHASE", "COST", "REPOSITORY", "WHY"),
-        [
-            (t["task_id"], t["cause"], t["phase"], t["cost_usd"], t["repository"], t["summary"])
-            for t in page["tasks"]
-        ],
-    )
-    if page["next"] is not None:
-        say(f"There are more: --cursor {page['next']}")
+    show_page(ask(server_url, "/api/dead", **query), COLUMNS, as_json=as_json)
 
 
 @dead.command()

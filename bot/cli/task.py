@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,15 @@ from bot.cli.talk import as_json_option, emit, pairs, say, table
 from bot.domain import DEFAULT_PRIORITY, MAX_PRIORITY, MIN_PRIORITY, Phase, Status
 
 _PRIORITY = click.IntRange(MIN_PRIORITY, MAX_PRIORITY)
+
+COLUMNS = {
+    "TASK": "task_id",
+    "STATUS": "status",
+    "PHASE": "phase",
+    "PRIORITY": "priority",
+    "REPOSITORY": "repository",
+    "TITLE": "title",
+}
 
 
 @click.group()
@@ -176,18 +186,13 @@ def change(
         return server.post(path, body, headers)
 
 
-def show_page(page: dict[str, Any], *, as_json: bool) -> None:
-    """A page of tasks."""
+def show_page(page: dict[str, Any], columns: Mapping[str, str] = COLUMNS, *, as_json: bool) -> None:
+    """A page of tasks; `columns` are headings, each with the member that stands below it."""
     if as_json:
         emit(page)
         return
-    table(
-        ("TASK", "STATUS", "PHASE", "PRIORITY", "REPOSITORY", "TITLE"),
-        [
-            (t["task_id"], t["status"], t["phase"], t["priority"], t["repository"], t["title"])
-            for t in page["tasks"]
-        ],
-    )
+    rows = [tuple(task[member] for member in columns.values()) for task in page["tasks"]]
+    table(tuple(columns), rows)
     if page["next"] is not None:
         say(f"There are more: --cursor {page['next']}")
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -137,9 +137,10 @@ class PostgresStore:
         """A dump in pg_restore's own format, made by the `pg_dump` of this machine."""
         if await asyncio.to_thread(Path(target).exists):
             raise StoreError(f"{target}: there is a file already; a backup never overwrites one")
-        argv = ["pg_dump", "--format=custom", f"--file={target}", f"--dbname={shown(self.url)}"]
-        password = conninfo_to_dict(self.url).get("password")
-        secret = {"PGPASSWORD": str(password)} if password else {}
+        parts = conninfo_to_dict(self.url)
+        secret = {"PGPASSWORD": str(word)} if (word := parts.pop("password", None)) else {}
+        place = make_conninfo("", **parts)  # all of it but the password, which others could read
+        argv = ["pg_dump", "--format=custom", f"--file={target}", f"--dbname={place}"]
         try:
             dump = await asyncio.create_subprocess_exec(
                 *argv, env=os.environ | secret, stderr=asyncio.subprocess.PIPE

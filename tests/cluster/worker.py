@@ -40,11 +40,10 @@ _FIND = "SELECT 1 FROM hub WHERE key = %s"
 class Machine:
     """The scripted phases of one worker."""
 
-    def __init__(self, queue: TaskQueue, ledger: Ledger, hub: "Hub", now: Clock) -> None:
+    def __init__(self, queue: TaskQueue, ledger: Ledger, hub: "Hub") -> None:
         self._queue = queue
         self._ledger = ledger
         self._hub = hub
-        self._now = now
 
     async def advance(self, task: Task) -> Task:
         """One step: an effect, a while of work, the record."""
@@ -127,7 +126,7 @@ async def main(url: str, name: str, lease_s: str) -> None:
         queue = TaskQueue(store, clock, lease_s=float(lease_s), bells=cluster.bells)
         hub = Hub(url, name, clock)
         stack.push_async_callback(hub.close)
-        machine = Machine(queue, Ledger(store, clock), hub, clock)
+        machine = Machine(queue, Ledger(store, clock), hub)
         pool = ExecutorPool(queue, machine.advance, name=name, slots=4)
 
         async def intake(row: InboxRow) -> None:

@@ -23,13 +23,19 @@ async def worked(queue: TaskQueue, task: Task, seconds: float) -> None:
     await finish(queue, step)
 
 
-async def test_a_short_task_goes_before_a_long_one_that_came_a_little_earlier(
-    queue: TaskQueue, clock: Clock
-) -> None:
+async def a_long_one_after_both_kinds(queue: TaskQueue) -> Task:
+    """A repository that has done a long and a short task, and a long one in its queue."""
     long_text = "x" * (SIZES[0] + 1)
     await worked(queue, replace(wish(1), feature=long_text), 1200.0)
     await worked(queue, wish(2), 60.0)
     long, _ = await queue.submit(replace(wish(3), feature=long_text))
+    return long
+
+
+async def test_a_short_task_goes_before_a_long_one_that_came_a_little_earlier(
+    queue: TaskQueue, clock: Clock
+) -> None:
+    long = await a_long_one_after_both_kinds(queue)
     clock.goes_on(300)
     short, _ = await queue.submit(wish(4))
     assert [(await claimed(queue)).id for _ in range(2)] == [short.id, long.id]
@@ -38,10 +44,7 @@ async def test_a_short_task_goes_before_a_long_one_that_came_a_little_earlier(
 async def test_a_long_task_lets_nobody_pass_who_came_much_later(
     queue: TaskQueue, clock: Clock
 ) -> None:
-    long_text = "x" * (SIZES[0] + 1)
-    await worked(queue, replace(wish(1), feature=long_text), 1200.0)
-    await worked(queue, wish(2), 60.0)
-    long, _ = await queue.submit(replace(wish(3), feature=long_text))
+    long = await a_long_one_after_both_kinds(queue)
     clock.goes_on(1300)
     await queue.submit(wish(4))
     assert (await claimed(queue)).id == long.id
