@@ -7,7 +7,6 @@ user `postgres`, which the package made.
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import uuid
@@ -16,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+
+from bot.demo.ports import free_port
 
 USER = "postgres"
 PACKAGES = Path("/usr/lib/postgresql")  #: where Debian keeps every version's programs
@@ -47,7 +48,7 @@ class Server:
         found = programs()
         assert found is not None, "ask programs() first"
         folder = Path(tempfile.mkdtemp(prefix="pg-"))
-        server = cls(bin=found, folder=folder, port=_free_port(), fsync=fsync)
+        server = cls(bin=found, folder=folder, port=free_port(), fsync=fsync)
         if os.geteuid() == 0:
             shutil.chown(server.folder, USER)
         data = str(server.folder / "data")
@@ -61,7 +62,17 @@ class Server:
         options = f"{OPTIONS} -c fsync={fsync} -p {self.port} -k {self.folder}"
         log = str(self.folder / "log")
         self._run(
-            "pg_ctl", "-D", str(self.folder / "data"), "-w", "-o", options, "-l", log, "start"
+            "pg_ctl",
+            "-D",
+            str(self.folder / "data"),
+            "-w",
+            "-t",
+            "150",
+            "-o",
+            options,
+            "-l",
+            log,
+            "start",
         )
 
     def down(self, mode: str = "immediate") -> None:
@@ -90,7 +101,7 @@ class Server:
         return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
 
     def _control(self, *args: str) -> None:
-        self._run("pg_ctl", "-D", str(self.folder / "data"), "-w", *args)
+        self._run("pg_ctl", "-D", str(self.folder / "data"), "-w", "-t", "150", *args)
 
     def _run(self, program: str, *args: str) -> None:
         argv: Sequence[str] = [str(self.bin / program), *args]
@@ -102,12 +113,7 @@ class Server:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            timeout=60,
+            timeout=180,
             check=False,
         )
         assert done.returncode == 0, f"{program}: {done.stderr.decode()}"
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

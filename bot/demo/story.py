@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -20,6 +19,7 @@ from typing import Any
 from bot.agents.cage import Cage
 from bot.agents.replay import Recording, ReplayAgent
 from bot.demo import hubview, sample
+from bot.demo.ports import free_ports
 from bot.demo.stage import Stage, bot_on, hub_with
 from bot.domain import JournalLine, Role, Status, Task, WaitFor
 from bot.web.shapes import task_out
@@ -217,21 +217,13 @@ def _folder(options: DemoOptions, stack: contextlib.AsyncExitStack) -> Path:
 
 def deployed_to(deploys: Path) -> Mapping[str, str]:
     """What deploy.yml is told by its repository: where to, and on which ports."""
-    staging, production = _free_ports(2)
+    staging, production = free_ports(2)
     return {
         "DEPLOY_ROOT": str(deploys),
         "STAGING_PORT": str(staging),
         "PRODUCTION_PORT": str(production),
         "PYTHON": sys.executable,
     }
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
 
 
 async def stop_what_was_deployed(deploys: Path) -> None:

@@ -4,6 +4,7 @@ The checkout is hostile: a link may point out of it, a nested repository may bri
 that runs programs. So nothing here follows a link, and what is not a plain file is refused by name.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ MAX_FILES = 1_000  #: changed ones
 MAX_FILE = 16 * 1024 * 1024  #: bytes of one
 MAX_ALL = 64 * 1024 * 1024  #: bytes of all
 MAX_ENTRIES = 500_000  #: of the whole checkout
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+_GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 PLAIN, EXECUTABLE = "100644", "100755"
 
@@ -58,11 +62,10 @@ def nested_repositories(root: Path) -> list[Oddity]:
     Raises BadOutput where there are more than MAX_ENTRIES entries.
     """
     found: list[Oddity] = []
-    for seen, entry in enumerate(_walk(root)):
+    for seen, inside in enumerate(_walk(root)):
         if seen > MAX_ENTRIES:
             raise BadOutput(f"the checkout has more than {MAX_ENTRIES} entries")
-        inside = os.path.relpath(entry.path, root)
-        if entry.name.lower() == ".git" and inside != ".git":
+        if os.path.basename(inside).lower() == ".git" and inside != ".git":
             found.append(Oddity(path=_shown(inside), what="nested repository"))
     return found
 
@@ -157,11 +160,10 @@ def _prune(folder: Path, root: Path) -> None:
 
 def _folder(root: Path, path: str) -> int:
     """The directory of a path, opened one level after the other without following a link."""
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-    folder = os.open(root, flags)
+    folder = os.open(root, _FOLDER)
     for part in path.split("/")[:-1]:
         try:
-            deeper = os.open(part, flags, dir_fd=folder)
+            deeper = os.open(part, _FOLDER, dir_fd=folder)
         finally:
             os.close(folder)
         folder = deeper
@@ -173,15 +175,29 @@ def _through_link(root: Path, path: str) -> bool:
     return any((root / "/".join(parts[: n + 1])).is_symlink() for n in range(len(parts)))
 
 
-def _walk(root: Path) -> Iterator[os.DirEntry[str]]:
-    waiting = [os.fspath(root)]
+def _walk(root: Path) -> Iterator[str]:
+    """Every entry below the top, but for what is in the top's own `.git`, by its path in it.
+
+    A folder that has gone, or has become a link, since its name was read is passed over.
+    """
+    waiting = [""]
     while waiting:
-        with os.scandir(waiting.pop()) as entries:
-            for entry in entries:
-                yield entry
-                top_git = entry.name == ".git" and os.path.dirname(entry.path) == os.fspath(root)
-                if entry.is_dir(follow_symlinks=False) and not top_git:
-                    waiting.append(entry.path)
+        folder = waiting.pop()
+        try:
+            opened = os.open(root / folder, _FOLDER)
+        except OSError as error:
+            if folder and error.errno in _GONE:
+                continue
+            raise BadOutput(f"the checkout's {_shown(folder)[:200]}: {error.strerror}") from error
+        try:
+            with os.scandir(opened) as entries:
+                for entry in entries:
+                    inside = os.path.join(folder, entry.name)
+                    yield inside
+                    if entry.is_dir(follow_symlinks=False) and inside != ".git":
+                        waiting.append(inside)
+        finally:
+            os.close(opened)
 
 
 def _odd(path: str, what: str) -> Oddity:

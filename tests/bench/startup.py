@@ -21,6 +21,7 @@ from pydantic import SecretStr
 from bot import log
 from bot.app import create_app
 from bot.config.settings import Settings
+from bot.demo.ports import free_port
 from bot.door import serving
 from tests.bench import wire
 from tests.bench.ingest import settings_in
@@ -80,7 +81,7 @@ def help_text() -> Reading:
 def first_webhook() -> Reading:
     """A fresh server on a fresh data directory, asked until it accepts a signed delivery."""
     with tempfile.TemporaryDirectory() as folder:
-        port = _free_port()
+        port = free_port()
         before, begun = _children_cpu_s(), time.perf_counter()
         with _server(port, folder) as server:
             while (status := _delivered(port)) != 202:
@@ -120,7 +121,7 @@ def _with_github(settings: Settings) -> Settings:
         update={
             "app_id": 1,
             "private_key": SecretStr(pem.decode()),
-            "api_url": f"http://127.0.0.1:{_free_port()}",
+            "api_url": f"http://127.0.0.1:{free_port()}",
         }
     )
 
@@ -187,11 +188,6 @@ def _delivered(port: int) -> int:
         return 0
     finally:
         connection.close()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 def _children_cpu_s() -> float:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from bot.demo.ports import free_port
 from bot.demo.stage import register
 from bot.github.types import NewApp
 from bot.localhub.hub import LocalHub
@@ -46,11 +46,6 @@ elif role == "guardian":
     reply = {"decision": "approve", "summary": "It does what was asked.", "comments": []}
 pathlib.Path(os.environ["CHIMERA_RESULT"]).write_text(json.dumps(reply))
 '''.replace("\\\\", "\\")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 async def answers(port: int) -> bool:

@@ -10,9 +10,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.demo.ports import free_port
 from bot.tasks.sqlite import STORE_FILE
 from tests.bench import wire
-from tests.faults.served import ROOT, answers, free_port
+from tests.faults.served import ROOT, answers
 
 READY_S = 60.0
 

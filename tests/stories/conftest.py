@@ -17,7 +17,7 @@ from bot.localhub.hub import LocalHub
 from tests.postgres import Server
 from tests.stories.actors import Cast, cast
 from tests.stories.factory import Factory, open_factory
-from tests.stories.invariants import check, children, misfits
+from tests.stories.invariants import check, children, command_of, misfits
 
 OpenFactory = Callable[..., Awaitable[Factory]]
 GONE_S = 20.0
@@ -39,9 +39,9 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     before = children()
     yield folder
     deadline = time.monotonic() + GONE_S
-    while (left := children() - before) and time.monotonic() < deadline:
+    while (left := children(but=before)) and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert left == set(), "I9: no process is left"
+    assert [command_of(pid) for pid in left] == [], "I9: no process is left"
     assert [path.name for path in folder.iterdir()] == [], "I9: nothing temporary is left"
 
 

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any, TypeVar
 import httpx
 
 from bot.agents.cage import Cage
+from bot.demo.ports import free_ports
 from bot.demo.stage import Stage, bot_on, hub_with
 from bot.domain import JournalLine, Phase, Status, Task, WaitFor
 from bot.localhub.hub import LocalHub
@@ -298,14 +298,6 @@ async def open_factory(
             )
         )
         yield Factory(stage=stage, agents=agents, deploys=deploys)
-
-
-def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
 
 
 def stop_deployed(deploys: Path) -> None:

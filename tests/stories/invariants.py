@@ -9,7 +9,7 @@ import contextlib
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from bot.demo.hubview import calls_of_the_bot
@@ -145,8 +145,12 @@ def _places(factory: Factory, log: str) -> Iterator[tuple[str, bytes]]:
                 yield str(path), path.read_bytes()
 
 
-def children() -> set[int]:
-    """Every process that has come from this one and still runs."""
+def children(*, but: Collection[int] = ()) -> set[int]:
+    """Every process that has come from this one and still runs.
+
+    `but` are left out with all that came from them: a browser that other tests share, say, starts
+    and ends its own.
+    """
     found: set[int] = set()
     waiting = list(Path("/proc/self/task").glob("*/children"))
     while waiting:
@@ -154,7 +158,14 @@ def children() -> set[int]:
             pids = waiting.pop().read_text().split()
         except OSError:
             continue
-        for pid in pids:
-            found.add(int(pid))
+        for pid in set(map(int, pids)).difference(but):
+            found.add(pid)
             waiting += Path(f"/proc/{pid}/task").glob("*/children")
     return found
+
+
+def command_of(pid: int) -> str:
+    """What a process is, for the report of one that is left over."""
+    with contextlib.suppress(OSError):
+        return f"{pid}: {Path(f'/proc/{pid}/cmdline').read_text().replace(chr(0), ' ')[:300]}"
+    return f"{pid}: gone meanwhile"

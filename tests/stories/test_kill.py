@@ -16,12 +16,13 @@ import httpx
 import pytest
 import yaml
 
+from bot.demo.ports import free_ports
 from bot.demo.stage import hub_with, register
 from bot.github.types import NewApp
 from bot.localhub.hub import LocalHub
 from bot.localhub.people import Person
 from bot.localhub.state import Repository
-from tests.stories.factory import DEADLINE_S, LOOK_S, MARK, free_ports
+from tests.stories.factory import DEADLINE_S, LOOK_S, MARK
 from tests.stories.sample import BODY, TITLE, e2e_test, files, variables
 
 pytestmark = pytest.mark.slow

@@ -1,11 +1,11 @@
 """The dashboard in a real browser: it moves by itself, its buttons do what they say."""
 
-import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bot.demo.ports import free_port
 from bot.domain import Phase, Status
 from tests.web.browser.scenes import asks_for_approval, dead_one
 from tests.web.browser.stage import Stage
@@ -204,8 +204,7 @@ async def test_a_token_opens_the_page_that_was_asked_for(stage: Stage) -> None:
 
 
 async def test_a_person_comes_in_through_github(stage: Stage, tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        base = f"http://127.0.0.1:{free.getsockname()[1]}"
+    base = f"http://127.0.0.1:{free_port()}"
     async with living(stage.house, tmp_path, base) as town, stage.elsewhere(base):
         shop, _ = await town.tasks()
         town.person("ada", shop="triage")
