@@ -9,7 +9,9 @@ BOT = Path(__file__).parent.parent / "bot"
 #: A room may import the rooms below it; rooms on one floor are strangers to each other.
 FLOORS: list[set[str]] = [
     {"__init__"},
+    {"facts"},
     {"domain"},
+    {"events", "effects"},
     {"errors", "log"},
     {"config", "github", "tasks", "agents", "supervisor"},
     {"workflow"},

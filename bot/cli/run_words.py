@@ -3,8 +3,9 @@
 from typing import Any
 
 from bot.cli.talk import say
-from bot.domain import JournalLine, Phase, Proof, Status, Task, WaitFor
+from bot.domain import JournalLine, Phase, Status, Task, WaitFor
 from bot.errors import ConfigError
+from bot.facts import Proof
 from bot.web.shapes import task_out
 from bot.workflow.local_run import LocalRun, Teller
 from bot.workflow.report.words import TITLES, duration

@@ -7,8 +7,8 @@ Fields: https://docs.github.com/en/webhooks/webhook-events-and-payloads
 import re
 from collections.abc import Callable
 
-from bot.domain import (
-    Actor,
+from bot.domain import Actor, RepoRef
+from bot.events import (
     CheckButton,
     CheckSuiteEnded,
     CommentCreated,
@@ -24,7 +24,6 @@ from bot.domain import (
     ProtectionAsked,
     PullChanged,
     Pushed,
-    RepoRef,
     RepositoryChanged,
     ReviewSubmitted,
     RunEnded,

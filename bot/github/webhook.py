@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import orjson
 from pydantic import TypeAdapter
 
-from bot.domain import Event
 from bot.errors import InputError
+from bot.events import Event
 from bot.github import readers
 from bot.github.fields import Fields
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from bot.domain import Effect, EffectKind, EffectState
+from bot.effects import Effect, EffectKind, EffectState
 from bot.errors import LeaseLost, NotFound, RateLimited, WrongState
 from bot.tasks.base import Clock
 from bot.tasks.rows import effect_from

@@ -6,22 +6,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from bot.domain import (
-    Cause,
-    Cursor,
-    Effect,
-    EffectKind,
-    EffectState,
-    Facts,
-    JournalLine,
-    Outcome,
-    Phase,
-    RepoRef,
-    Spend,
-    Status,
-    Task,
-    Wait,
-)
+from bot.domain import Cause, Cursor, JournalLine, Outcome, Phase, RepoRef, Status, Task, Wait
+from bot.effects import Effect, EffectKind, EffectState
+from bot.facts import Facts, Spend
 from bot.tasks.store import Row
 
 LOCAL_LANE = "local"  #: tasks without a repository share this one

@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bot.domain import Cause, Outcome, Phase, Spend, Status
+from bot.domain import Cause, Outcome, Phase, Status
+from bot.facts import Spend
 from bot.tasks.base import Group
 from bot.tasks.rows import spend_from
 from bot.tasks.store import Row, Tx

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, fields, replace
 
-from bot.domain import Cause, Facts, JournalLine, RepoRef, Status, Task
+from bot.domain import Cause, JournalLine, RepoRef, Status, Task
 from bot.errors import LeaseLost, WrongState
+from bot.facts import Facts
 from bot.tasks.base import READY, SIGNAL_AGE_S, Group, Trail, add_line, cancelled, load, save
 from bot.tasks.inbox import close_delivery
 from bot.tasks.rows import task_from

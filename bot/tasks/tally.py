@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from bot.domain import Cause, Outcome, Phase, Spend
+from bot.domain import Cause, Outcome, Phase
+from bot.facts import Spend
 from bot.tasks.queue import TaskQueue
 from bot.tasks.statistics import Recorded
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from bot.domain import Cause, JournalLine, Spend, Task, Wait, WaitFor
+from bot.domain import Cause, JournalLine, Task, Wait, WaitFor
+from bot.facts import Spend
 from bot.tasks.inbox import InboxRow
 from bot.web.parts import repository_of
 from bot.workflow.flow import ChimeraWorkflow

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from bot.domain import Spend, Status
+from bot.domain import Status
+from bot.facts import Spend
 from bot.tasks.backlog import Backlog, Pile
 from bot.tasks.lasting import Breaker
 from bot.tasks.pool import PoolMetrics

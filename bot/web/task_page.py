@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from bot.domain import JournalLine, Outcome, Phase, Proof, Status, Task
+from bot.domain import JournalLine, Outcome, Phase, Status, Task
+from bot.facts import Proof
 from bot.web import hints
 from bot.web.acting import offered
 from bot.web.call import Call

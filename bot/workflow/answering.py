@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.agents.replies import ThreadAnswer
-from bot.domain import EffectKind, Facts, Task, Thread
+from bot.domain import Task
+from bot.effects import EffectKind
+from bot.facts import Facts, Thread
 from bot.github.repo import Repo
 from bot.workflow.effects import Remote
 from bot.workflow.phases.step import Ctx

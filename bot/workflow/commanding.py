@@ -10,8 +10,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from bot.config.choices import RepoRole, Verb
-from bot.domain import Actor, EffectKind, IssueSnapshot, RepoRef, Status, Task
+from bot.domain import Actor, RepoRef, Status, Task
+from bot.effects import EffectKind
 from bot.errors import ConfigError, NotPermitted, WrongState
+from bot.events import IssueSnapshot
 from bot.github.repo import Repo
 from bot.log import get
 from bot.tasks.lasting import Lasting

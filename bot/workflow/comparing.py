@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bot.config.repo import RepoConfig
-from bot.domain import IssueSnapshot, Outcome, Phase, RepoRef, Task, WaitFor
+from bot.domain import Outcome, Phase, RepoRef, Task, WaitFor
+from bot.events import IssueSnapshot
 from bot.github.repo import Repo
 from bot.github.types import Issue, LabelEvent, Pull
 from bot.log import get

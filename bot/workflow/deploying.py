@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from bot.agents.replies import DeployPlan
-from bot.domain import Deployment, EffectKind, Role, Task, WaitFor
+from bot.domain import Role, Task, WaitFor
+from bot.effects import EffectKind
 from bot.errors import Refused, StepError, Uncertain
+from bot.facts import Deployment
 from bot.github.calls import is_missing
 from bot.github.repo import Repo
 from bot.log import get

@@ -18,7 +18,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bot.domain import Effect, EffectKind, EffectState, RepoRef, WaitFor
+from bot.domain import RepoRef, WaitFor
+from bot.effects import Effect, EffectKind, EffectState
 from bot.errors import (
     AuthFailed,
     Conflict,

@@ -12,7 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bot.domain import Deployment, Effect, Facts, JournalLine, Proof, Task
+from bot.domain import JournalLine, Task
+from bot.effects import Effect
+from bot.facts import Deployment, Facts, Proof
 
 VERSION = 1
 FIRST = "0" * 64  #: what the first link is chained to

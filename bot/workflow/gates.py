@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.domain import FrozenFile
+from bot.facts import FrozenFile
 from bot.workflow.dependencies import is_lock, new_dependencies
 from bot.workflow.globs import matches_any
 from bot.workflow.secrets import find_secrets

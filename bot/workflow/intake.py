@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from bot.config.choices import Verb
-from bot.domain import (
-    Actor,
+from bot.domain import Actor, Phase, RepoRef, Status, Task, WaitFor
+from bot.events import (
     CheckButton,
     CheckSuiteEnded,
     CommentCreated,
@@ -23,17 +23,12 @@ from bot.domain import (
     IssueLabeled,
     IssueUnlabeled,
     MergeGroupAsked,
-    Phase,
     ProtectionAsked,
     PullChanged,
     Pushed,
-    RepoRef,
     RepositoryChanged,
     ReviewSubmitted,
     RunEnded,
-    Status,
-    Task,
-    WaitFor,
 )
 from bot.github.webhook import from_json
 from bot.tasks.inbox import InboxRow

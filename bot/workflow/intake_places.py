@@ -7,7 +7,8 @@ opens the place again wakes it.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bot.domain import InstallationChanged, PullChanged, RepositoryChanged, Task
+from bot.domain import Task
+from bot.events import InstallationChanged, PullChanged, RepositoryChanged
 from bot.log import get
 from bot.tasks.queue import TaskQueue
 from bot.workflow.ground import (

@@ -6,24 +6,19 @@ from dataclasses import dataclass
 
 from bot.config.choices import RepoRole
 from bot.config.layers import problems_in
-from bot.domain import (
-    Cause,
+from bot.domain import Cause, Outcome, Phase, RepoRef, Status, Task
+from bot.effects import EffectKind
+from bot.errors import Transient
+from bot.events import (
     CheckButton,
-    EffectKind,
     MergeGroupAsked,
-    Outcome,
-    Phase,
     ProtectionAsked,
     PullChanged,
     Pushed,
-    RepoRef,
     ReviewSubmitted,
     RunEnded,
-    Status,
-    Task,
-    Thread,
 )
-from bot.errors import Transient
+from bot.facts import Thread
 from bot.github.repo import Repo
 from bot.github.types import Annotation, Check, CheckStatus, Conclusion, ReviewComment
 from bot.log import get

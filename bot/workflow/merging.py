@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
-from bot.domain import Cause, EffectKind, EffectState, Facts, StepResult, Task, WaitFor
+from bot.domain import Cause, StepResult, Task, WaitFor
+from bot.effects import EffectKind, EffectState
 from bot.errors import Conflict, Refused
+from bot.facts import Facts
 from bot.github.repo import Repo
 from bot.workflow.effects import Remote
 from bot.workflow.phases.step import Ctx, back, restage, review_again, tail, trial_at, waiting

@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
-from bot.domain import EffectKind, EffectState, Status, Task
+from bot.domain import Status, Task
+from bot.effects import EffectKind, EffectState
 from bot.errors import AuthFailed, Conflict, LeaseLost, RateLimited, Refused, StepError
 from bot.github.repo import Repo
 from bot.tasks.queue import TaskQueue

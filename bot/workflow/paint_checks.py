@@ -7,7 +7,7 @@ coalesces. When the head moves, what still spins on the old commit is completed 
 import hashlib
 from dataclasses import replace
 
-from bot.domain import EffectKind
+from bot.effects import EffectKind
 from bot.github.repo import Repo
 from bot.github.types import Annotation, Button, Check, CheckStatus, Conclusion
 from bot.workflow.effects import Effects, Remote

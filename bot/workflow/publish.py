@@ -4,8 +4,10 @@ import re
 import unicodedata
 from dataclasses import replace
 
-from bot.domain import EffectKind, Facts, Phase, Task
+from bot.domain import Phase, Task
+from bot.effects import EffectKind
 from bot.errors import Refused
+from bot.facts import Facts
 from bot.github.repo import Repo
 from bot.github.types import Made
 from bot.workflow.effects import Remote

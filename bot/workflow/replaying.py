@@ -14,8 +14,9 @@ from pathlib import Path
 
 from bot.agents.replay import ReplayAgent
 from bot.config.settings import Settings
-from bot.domain import Cause, Facts, JournalLine, Outcome, Phase, Proof, Role, Task
+from bot.domain import Cause, JournalLine, Outcome, Phase, Role, Task
 from bot.errors import InputError, WrongState
+from bot.facts import Facts, Proof
 from bot.github.git import Git
 from bot.tasks.lasting import Lasting
 from bot.tasks.queue import TaskQueue

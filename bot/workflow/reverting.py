@@ -6,7 +6,8 @@ touched the same files since; a revert with conflicts is a person's work.
 
 from dataclasses import replace
 
-from bot.domain import EffectKind, Task
+from bot.domain import Task
+from bot.effects import EffectKind
 from bot.github.changes import Change as FileChange
 from bot.github.changes import Changes
 from bot.github.repo import Repo

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.domain import Bounds, Cause, Phase, Status, Task, Thread, Wait, WaitFor
+from bot.domain import Bounds, Cause, Phase, Status, Task, Wait, WaitFor
+from bot.facts import Thread
 from bot.workflow.flow import ORDER
 from bot.workflow.steering import forgotten, waited
 

@@ -6,17 +6,9 @@ from dataclasses import dataclass, replace
 
 from bot.config.layers import Effective
 from bot.config.repo import RepoConfig
-from bot.domain import (
-    DEFAULT_PRIORITY,
-    Actor,
-    IssueSnapshot,
-    RepoRef,
-    Status,
-    Task,
-    Wait,
-    WaitFor,
-)
+from bot.domain import DEFAULT_PRIORITY, Actor, RepoRef, Status, Task, Wait, WaitFor
 from bot.errors import ConfigError
+from bot.events import IssueSnapshot
 from bot.github.repo import Repo
 from bot.log import get
 from bot.tasks.ids import new_id

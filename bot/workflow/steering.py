@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from bot.config.choices import Verb
-from bot.domain import Actor, Approval, Cause, Cursor, Facts, Phase, Status, Task, Wait, WaitFor
+from bot.domain import Actor, Cause, Cursor, Phase, Status, Task, Wait, WaitFor
 from bot.errors import NotPermitted, WrongState
+from bot.facts import Approval, Facts
 from bot.workflow.commands import Command
 from bot.workflow.flow import ORDER, TERMINAL
 

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from bot.domain import EffectKind, Task
+from bot.domain import Task
+from bot.effects import EffectKind
 from bot.workflow.effects import Remote
 from bot.workflow.neutral import harmless
 from bot.workflow.phases.step import Ctx

@@ -17,7 +17,7 @@ from bot.agents.cage_policy import Bind, CageLimits, WayOut
 from bot.agents.cage_proxy import Reach, proxied
 from bot.agents.cage_run import Ran
 from bot.config.repo import RepoConfig
-from bot.domain import Proof
+from bot.facts import Proof
 from bot.log import mask
 from bot.workflow import inside
 from bot.workflow.runners import Counts, read_output

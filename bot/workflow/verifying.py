@@ -10,8 +10,8 @@ from typing import Any
 
 from bot.agents.cage import Cage
 from bot.config.layers import load_repo_config
-from bot.domain import Proof
 from bot.errors import InputError, SetupFailed
+from bot.facts import Proof
 from bot.github.git import Git
 from bot.workflow.evidence import faults_in
 from bot.workflow.gates import freeze

@@ -12,15 +12,8 @@ from dataclasses import replace
 
 import psycopg
 
-from bot.domain import (
-    EffectKind,
-    EffectState,
-    JournalLine,
-    Outcome,
-    Phase,
-    Status,
-    Task,
-)
+from bot.domain import JournalLine, Outcome, Phase, Status, Task
+from bot.effects import EffectKind, EffectState
 from bot.tasks.base import Clock
 from bot.tasks.cluster import Cluster
 from bot.tasks.daemon import ChimeraDaemon, install_signals

@@ -3,19 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from bot.domain import (
-    Cause,
-    Cursor,
-    Deployment,
-    Facts,
-    FrozenFile,
-    Phase,
-    Proof,
-    Status,
-    Task,
-    Wait,
-    WaitFor,
-)
+from bot.domain import Cause, Cursor, Phase, Status, Task, Wait, WaitFor
+from bot.facts import Deployment, Facts, FrozenFile, Proof
 
 Change = Callable[[Task], Task]
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain import EffectKind, Status, Task
+from bot.domain import Status, Task
+from bot.effects import EffectKind
 from tests.conversation.conftest import OpenDesk
 from tests.conversation.desk import CREATE, Desk
 from tests.conversation.states import states

@@ -4,18 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain import (
-    Cause,
-    Cursor,
-    JournalLine,
-    Outcome,
-    Phase,
-    Spend,
-    Status,
-    Task,
-    Wait,
-    WaitFor,
-)
+from bot.domain import Cause, Cursor, JournalLine, Outcome, Phase, Status, Task, Wait, WaitFor
+from bot.facts import Spend
 from tests.conversation.conftest import OpenDesk
 from tests.conversation.desk import CREATE, EDIT, Desk
 

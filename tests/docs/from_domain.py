@@ -4,24 +4,30 @@ import inspect
 from collections.abc import Callable
 from enum import StrEnum
 
-from bot.domain import Cause, EffectKind, EffectState, Event, Outcome, Phase, Role, Status, WaitFor
+from bot.domain import Cause, Outcome, Phase, Role, Status, WaitFor
+from bot.effects import EffectKind, EffectState
+from bot.events import Event
 from bot.github.readers import _READERS
 from bot.workflow.report.failures import FAILURES
 from bot.workflow.report.words import TITLES
 from tests.docs.blocks import code, table
 from tests.docs.source import members_used, sayings
 
-TELLING = ("domain.py", "workflow/report/")  #: modules that name members only to speak of them
+TELLING = (
+    "domain.py",
+    "effects.py",
+    "workflow/report/",
+)  #: modules that name members only to speak of them
 
 
 def phases() -> str:
-    said = sayings(Phase, "domain.py")
+    said = sayings(Phase)
     rows = [[code(phase), TITLES.get(phase, ""), said[phase]] for phase in Phase]
     return table(["Phase", "Shown as", "Is about"], rows)
 
 
 def statuses() -> str:
-    said = sayings(Status, "domain.py")
+    said = sayings(Status)
     rows = [[code(s), said[s], "yes" if s.ended else ""] for s in Status]
     return table(["Status", "Means", "Ended"], rows)
 
@@ -40,13 +46,13 @@ def effect_states() -> str:
 
 def effects_not_made() -> str:
     """The kinds of effect that no part makes."""
-    made = members_used(EffectKind, outside=("domain.py",))
+    made = members_used(EffectKind, outside=("effects.py",))
     return "\n".join(f"- {code(kind)}" for kind in EffectKind if kind.value not in made) or "None."
 
 
 def causes() -> str:
     """Every cause with what is said and what a person can do."""
-    said = sayings(Cause, "domain.py")
+    said = sayings(Cause)
     used = members_used(Cause, outside=TELLING)
     rows = [
         [code(c), said[c], FAILURES[c].what, FAILURES[c].next, "yes" if c in used else "not yet"]
@@ -57,7 +63,7 @@ def causes() -> str:
 
 def waits() -> str:
     """Every reason to wait, and whether only a person ends it."""
-    said = sayings(WaitFor, "domain.py")
+    said = sayings(WaitFor)
     used = members_used(WaitFor, outside=TELLING)
     rows = [
         [code(w), said[w], "a person" if w.needs_person else "", "yes" if w in used else "not yet"]
@@ -88,5 +94,5 @@ def _made_by(reader: Callable[..., object]) -> str:
 
 
 def _plain(kind: type[StrEnum], heading: str) -> str:
-    said = sayings(kind, "domain.py")
+    said = sayings(kind)
     return table([heading, "Means"], [[code(member), said[member]] for member in kind])

@@ -1,6 +1,7 @@
 """What the program's source says of itself: comments behind members, and what is made use of."""
 
 import ast
+import inspect
 import re
 from collections.abc import Iterator
 from enum import StrEnum
@@ -15,10 +16,9 @@ _MEMBER = re.compile(r"^    (?P<name>[A-Z][A-Z0-9_]*) = .*?(?:  #: (?P<says>.+))
 _ASIDE = ("localhub", "demo", "config")
 
 
-def sayings(kind: type[StrEnum], module: str) -> dict[str, str]:
-    """The comment behind each member of an enum in `bot/<module>`, by the member's value."""
-    text = (BOT / module).read_text(encoding="utf-8")
-    body = text.split(f"class {kind.__name__}(StrEnum):", 1)[1].split("\n\n\n", 1)[0]
+def sayings(kind: type[StrEnum]) -> dict[str, str]:
+    """The comment behind each member of an enum, by the member's value."""
+    body = inspect.getsource(kind)
     said = {match["name"]: match["says"] or "" for match in _MEMBER.finditer(body)}
     return {member.value: said[member.name] for member in kind}
 

@@ -8,7 +8,8 @@ import pytest
 
 from bot.config.repo import RepoConfig
 from bot.config.settings import Settings
-from bot.domain import Bounds, Cause, Cursor, EffectKind, Outcome, Phase, Status, Verdict, WaitFor
+from bot.domain import Bounds, Cause, Cursor, Outcome, Phase, Status, Verdict, WaitFor
+from bot.effects import EffectKind
 from bot.errors import ChimeraError
 from bot.web.bodies import NewTask, Rules
 from bot.web.phases import TaskDetail

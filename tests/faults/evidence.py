@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from bot.app import House
-from bot.domain import Effect, JournalLine, Status, Task
+from bot.domain import JournalLine, Status, Task
+from bot.effects import Effect
 from bot.tasks.inbox import InboxRow
 from tests.faults.meddling import Act, Meddler
 from tests.faults.runs import Runs

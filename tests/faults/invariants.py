@@ -7,7 +7,8 @@ have them. I8 (fences) and lost wake-ups are seen where they would happen, in `s
 from collections import Counter
 from collections.abc import Iterator
 
-from bot.domain import EffectKind, EffectState, Status, Task
+from bot.domain import Status, Task
+from bot.effects import EffectKind, EffectState
 from bot.localhub.state import CheckRun, Issue
 from bot.tasks.inbox import InboxState
 from tests.faults.evidence import Left

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from bot.domain import Effect, EffectState, Task
+from bot.domain import Task
+from bot.effects import Effect, EffectState
 from bot.tasks.store import Tx
 from tests.faults.house import QUIET_S, Protections
 from tests.faults.store import SimLedger, SimQueue

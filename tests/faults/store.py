@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bot.domain import Effect, EffectKind, JournalLine, Status, Task
+from bot.domain import JournalLine, Status, Task
+from bot.effects import Effect, EffectKind
 from bot.tasks.inbox import NewDelivery
 from bot.tasks.ledger import NOWHERE, Ledger, Place
 from bot.tasks.queue import TaskQueue

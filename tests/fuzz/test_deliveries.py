@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.domain import Event
+from bot.events import Event
 from bot.github.fields import Fields
 from bot.github.readers import event_of, repo_of
 from bot.github.webhook import from_json, parse, to_json

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.domain import (
-    Actor,
+from bot.domain import Actor, RepoRef
+from bot.errors import InputError
+from bot.events import (
     CheckButton,
     CheckSuiteEnded,
     CommentCreated,
@@ -26,12 +27,10 @@ from bot.domain import (
     ProtectionAsked,
     PullChanged,
     Pushed,
-    RepoRef,
     RepositoryChanged,
     ReviewSubmitted,
     RunEnded,
 )
-from bot.errors import InputError
 from bot.github.webhook import (
     BadHeader,
     BadSignature,

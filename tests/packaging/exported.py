@@ -7,7 +7,8 @@ from pathlib import Path
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot.domain import Cause, Cursor, JournalLine, Outcome, Phase, Spend, Status, Task
+from bot.domain import Cause, Cursor, JournalLine, Outcome, Phase, Status, Task
+from bot.facts import Spend
 from bot.tasks.lasting import Breaker, BreakerState
 from bot.web.metrics import page_of
 from bot.web.parts import HealthPart, Money

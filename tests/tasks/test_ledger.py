@@ -3,7 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain import Effect, EffectKind, EffectState, Task
+from bot.domain import Task
+from bot.effects import Effect, EffectKind, EffectState
 from bot.errors import LeaseLost, NotFound, RateLimited, WrongState
 from bot.tasks.ledger import DAY_S, MOST_WORDS, Ledger, Place
 from bot.tasks.queue import TaskQueue

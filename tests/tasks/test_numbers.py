@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from bot.domain import Cause, Outcome, Phase, Spend, Status, Wait, WaitFor
+from bot.domain import Cause, Outcome, Phase, Status, Wait, WaitFor
+from bot.facts import Spend
 from bot.tasks.inbox import InboxState
 from bot.tasks.lasting import Lasting
 from bot.tasks.queue import TaskQueue

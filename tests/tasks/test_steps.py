@@ -5,20 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain import (
-    Approval,
-    Cause,
-    Cursor,
-    Facts,
-    Finding,
-    Outcome,
-    Phase,
-    Proof,
-    Spend,
-    Status,
-    Task,
-)
+from bot.domain import Cause, Cursor, Outcome, Phase, Status, Task
 from bot.errors import InputError, LeaseLost, NotFound, WrongState
+from bot.facts import Approval, Facts, Finding, Proof, Spend
 from bot.tasks.queue import TaskQueue
 
 from .making import Clock, claimed, finish, line, parked, repo, wish

@@ -3,21 +3,9 @@
 import httpx
 import pytest
 
-from bot.domain import (
-    Cause,
-    Cursor,
-    Deployment,
-    Facts,
-    FrozenFile,
-    JournalLine,
-    Outcome,
-    Phase,
-    Spend,
-    Status,
-    Wait,
-    WaitFor,
-)
+from bot.domain import Cause, Cursor, JournalLine, Outcome, Phase, Status, Wait, WaitFor
 from bot.errors import StoreError, Transient
+from bot.facts import Deployment, Facts, FrozenFile, Spend
 from bot.web.parts import Submission, WebSettings
 from tests.web.house import OTHER, START, House
 

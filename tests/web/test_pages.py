@@ -7,19 +7,8 @@ import httpx
 import pytest
 
 from bot import __version__
-from bot.domain import (
-    Cause,
-    Cursor,
-    Facts,
-    Finding,
-    JournalLine,
-    Outcome,
-    Phase,
-    Proof,
-    Status,
-    Wait,
-    WaitFor,
-)
+from bot.domain import Cause, Cursor, JournalLine, Outcome, Phase, Status, Wait, WaitFor
+from bot.facts import Facts, Finding, Proof
 from bot.web.gantt import WIDTH, chart, took
 from bot.web.routes import PAGES
 from bot.web.row import Row

@@ -4,17 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain import (
-    Cursor,
-    Deployment,
-    Facts,
-    JournalLine,
-    Outcome,
-    Phase,
-    Proof,
-    Status,
-    Task,
-)
+from bot.domain import Cursor, JournalLine, Outcome, Phase, Status, Task
+from bot.facts import Deployment, Facts, Proof
 from bot.tasks.statistics import History, Spread, spread
 from bot.web import plots
 from bot.web.estimates import left, starts_in

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.domain import IssueLabeled
 from bot.errors import StoreError
+from bot.events import IssueLabeled
 from bot.github.webhook import from_json
 from bot.tasks.queue import TaskQueue
 from bot.web.parts import WebSettings

@@ -5,8 +5,9 @@ from dataclasses import replace
 import httpx
 
 from bot.agents.agent import AgentEvent, EventKind, Outcome, Reply, Usage
-from bot.domain import Cursor, JournalLine, Phase, Role, Spend, Status, Task
+from bot.domain import Cursor, JournalLine, Phase, Role, Status, Task
 from bot.domain import Outcome as Verdict
+from bot.facts import Spend
 from bot.workflow.transcripts import KEPT_DAYS, AgentRun, packed, stored_name
 from tests.web.house import OTHER, START, House
 

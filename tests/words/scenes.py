@@ -5,21 +5,16 @@ from dataclasses import replace
 from bot.domain import (
     Cause,
     Cursor,
-    Deployment,
-    Facts,
-    Finding,
-    FrozenFile,
     JournalLine,
     Outcome,
     Phase,
-    Proof,
     RepoRef,
-    Spend,
     Status,
     Task,
     Wait,
     WaitFor,
 )
+from bot.facts import Deployment, Facts, Finding, FrozenFile, Proof, Spend
 from bot.workflow.report.view import Links, View
 
 T0 = 1_795_348_800.0  #: 2026-11-22 12:00:00 UTC

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from bot.config.layers import load_repo_config
-from bot.domain import Cause, Facts, Finding, Outcome, Phase, Status, WaitFor
+from bot.domain import Cause, Outcome, Phase, Status, WaitFor
+from bot.facts import Facts, Finding
 from bot.workflow.commands import BUTTONS
 from bot.workflow.report.checks import (
     MAX_ANNOTATIONS,

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from bot.domain import JournalLine, Outcome, Phase, Spend, Status
+from bot.domain import JournalLine, Outcome, Phase, Status
+from bot.facts import Spend
 from bot.workflow.report.costs import cost_table, costs, price
 from bot.workflow.report.status import status_comment
 from tests.words.scenes import line, task, view

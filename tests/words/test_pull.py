@@ -6,7 +6,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain import Cursor, Finding, Phase, Status
+from bot.domain import Cursor, Phase, Status
+from bot.facts import Finding
 from bot.workflow.report.marker import read_marker
 from bot.workflow.report.pull import (
     commit_message,

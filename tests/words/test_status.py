@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from bot.config.choices import ApprovalMode
 from bot.config.layers import load_repo_config
-from bot.domain import Cause, Cursor, Outcome, Phase, Spend, Status, WaitFor
+from bot.domain import Cause, Cursor, Outcome, Phase, Status, WaitFor
+from bot.facts import Spend
 from bot.workflow.report.failures import FAILURES
 from bot.workflow.report.labels import state_label, state_labels
 from bot.workflow.report.marker import read_marker, signed

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain import (
-    Actor,
+from bot.domain import Actor, Task
+from bot.events import (
     CheckButton,
     CommentCreated,
     Event,
@@ -18,7 +18,6 @@ from bot.domain import (
     PullChanged,
     Pushed,
     ReviewSubmitted,
-    Task,
 )
 from tests.conversation.desk import Desk, open_desk
 from tests.workflow.test_ground import task_in

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain import Deployment, Task, WaitFor
+from bot.domain import Task, WaitFor
 from bot.errors import Parked, Uncertain
+from bot.facts import Deployment
 from bot.github.repo import Repo
 from bot.localhub.state import Repository, Run
 from bot.localhub.world import World

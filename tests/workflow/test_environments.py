@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain import Cursor, Deployment, Facts, Phase, RepoRef, Status, Task, Wait, WaitFor
+from bot.domain import Cursor, Phase, RepoRef, Status, Task, Wait, WaitFor
 from bot.errors import Parked
+from bot.facts import Deployment, Facts
 from bot.tasks.lasting import Lasting
 from bot.tasks.queue import TaskQueue
 from bot.tasks.sqlite import SqliteStore

@@ -7,22 +7,9 @@ from typing import Any
 
 import pytest
 
-from bot.domain import (
-    Approval,
-    Cursor,
-    Deployment,
-    Effect,
-    EffectKind,
-    EffectState,
-    Facts,
-    Finding,
-    FrozenFile,
-    JournalLine,
-    Outcome,
-    Phase,
-    Proof,
-    Task,
-)
+from bot.domain import Cursor, JournalLine, Outcome, Phase, Task
+from bot.effects import Effect, EffectKind, EffectState
+from bot.facts import Approval, Deployment, Facts, Finding, FrozenFile, Proof
 from bot.workflow.evidence import bundle, faults_in, last_link
 
 

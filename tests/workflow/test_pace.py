@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from bot.config.repo import RepoConfig
-from bot.domain import Actor, IssueSnapshot, RepoRef, Status, Task, WaitFor
+from bot.domain import Actor, RepoRef, Status, Task, WaitFor
+from bot.events import IssueSnapshot
 from bot.github.repo import Repo
 from bot.tasks.lasting import Lasting
 from bot.tasks.queue import TaskQueue

@@ -7,20 +7,10 @@ from pathlib import Path
 import pytest
 
 from bot.config.choices import Verb
-from bot.domain import (
-    Actor,
-    Cause,
-    Cursor,
-    Deployment,
-    EffectKind,
-    Facts,
-    Phase,
-    Proof,
-    RepoRef,
-    Status,
-    Task,
-)
+from bot.domain import Actor, Cause, Cursor, Phase, RepoRef, Status, Task
+from bot.effects import EffectKind
 from bot.errors import Parked, Uncertain
+from bot.facts import Deployment, Facts, Proof
 from bot.tasks.ledger import Ledger
 from bot.tasks.queue import TaskQueue
 from bot.tasks.sqlite import SqliteStore

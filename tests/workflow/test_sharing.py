@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain import EffectKind
+from bot.effects import EffectKind
 from bot.errors import RateLimited
 from bot.github.client import GitHub
 from bot.github.governor import CREATIONS_A_MINUTE

@@ -3,8 +3,9 @@
 import pytest
 
 from bot.config.choices import Verb
-from bot.domain import Actor, Bounds, Facts, Phase, RepoRef, Status, Task, Wait, WaitFor
+from bot.domain import Actor, Bounds, Phase, RepoRef, Status, Task, Wait, WaitFor
 from bot.domain import Cursor as At
+from bot.facts import Facts
 from bot.workflow.commands import Command
 from bot.workflow.sent_back import reviewed_again, sent_back
 from bot.workflow.steering import steered

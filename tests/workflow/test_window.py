@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain import EffectKind
+from bot.effects import EffectKind
 from bot.tasks.ledger import CREATING, WORDS
 from tests.conversation.desk import Desk, open_desk
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.agents.replies import WrittenCode
-from bot.domain import Cause, Facts, Role, StepResult, Task
+from bot.domain import Cause, Role, StepResult, Task
+from bot.facts import Facts
 from bot.workflow.answering import answer_threads
 from bot.workflow.gates import Change, GateFinding, freeze
 from bot.workflow.newest import on_newest_head

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.agents.replies import WrittenTests
-from bot.domain import Cause, Facts, Proof, Role, StepResult, Task, WaitFor
+from bot.domain import Cause, Role, StepResult, Task, WaitFor
 from bot.errors import Parked
+from bot.facts import Facts, Proof
 from bot.workflow.blocked import not_before_blockers
 from bot.workflow.gates import Change, freeze, only_under
 from bot.workflow.phases.step import Ctx, again, passed, tail, trial_at, waiting

@@ -7,7 +7,8 @@ again at any time and goes on where it was.
 from dataclasses import replace
 
 from bot.config.choices import ApprovalMode, DeployOrder, RollbackMode
-from bot.domain import Cause, Facts, Outcome, StepResult, Task, WaitFor
+from bot.domain import Cause, Outcome, StepResult, Task, WaitFor
+from bot.facts import Facts
 from bot.github.repo import Repo
 from bot.workflow.deploying import Standing, deploy, last_deployed, plan, stand, version_at
 from bot.workflow.merging import (

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.agents.replies import Decision, Review, checked_review
-from bot.domain import Cause, EffectKind, Facts, Finding, Role, StepResult, Task
+from bot.domain import Cause, Role, StepResult, Task
+from bot.effects import EffectKind
+from bot.facts import Facts, Finding
 from bot.github.repo import Repo
 from bot.github.types import LineComment
 from bot.workflow.effects import Remote

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from bot.agents.replies import DeployPlan
-from bot.domain import Cause, Deployment, Facts, StepResult, Task, WaitFor
+from bot.domain import Cause, StepResult, Task, WaitFor
+from bot.facts import Deployment, Facts
 from bot.github.repo import Repo
 from bot.workflow.deploying import Standing, deploy, plan, stand
 from bot.workflow.phases.step import Ctx, back, passed, skipped, tail, trial_at, waiting

@@ -10,12 +10,10 @@ from bot.agents.roster import Prompts
 from bot.config.repo import RepoConfig
 from bot.domain import (
     Cause,
-    Facts,
     Outcome,
     Phase,
     RepoRef,
     Role,
-    Spend,
     StepResult,
     Task,
     Verdict,
@@ -23,6 +21,7 @@ from bot.domain import (
     WaitFor,
 )
 from bot.errors import SetupFailed
+from bot.facts import Facts, Spend
 from bot.github.repo import Repo
 from bot.workflow.effects import Effects
 from bot.workflow.purse import Purse

@@ -11,8 +11,9 @@ from pydantic import BaseModel
 from bot.agents.agent import Agent, AgentEvent, Brief, Limits, Outcome, Reply
 from bot.agents.bill import used_so_far
 from bot.agents.roster import ROSTER
-from bot.domain import Cause, Phase, Role, Spend, Task, WaitFor
+from bot.domain import Cause, Phase, Role, Task, WaitFor
 from bot.errors import BadOutput, Deadline, MachineFailed, Parked, SetupFailed, StepError
+from bot.facts import Spend
 from bot.log import masked
 from bot.workflow import tracing
 from bot.workflow.phases.step import Ctx

@@ -4,8 +4,9 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from bot.agents.cage_proxy import reach
-from bot.domain import Cause, Facts, Proof, StepResult, Task
+from bot.domain import Cause, StepResult, Task
 from bot.errors import SetupFailed
+from bot.facts import Facts, Proof
 from bot.workflow.phases.step import Ctx, back, passed, skipped, tail, trial_at
 
 

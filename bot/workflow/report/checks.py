@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bot.config.choices import ApprovalMode
-from bot.domain import Facts, Finding, Phase, Proof, Status, Task, WaitFor
+from bot.domain import Phase, Status, Task, WaitFor
+from bot.facts import Facts, Finding, Proof
 from bot.workflow.neutral import cell, clip, fenced, neutralise, plain
 from bot.workflow.report.failures import FAILURES, kept, next_step
 from bot.workflow.report.progress import Row, State, rows, skipped

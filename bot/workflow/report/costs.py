@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.domain import JournalLine, Phase, Spend
+from bot.domain import JournalLine, Phase
+from bot.facts import Spend
 from bot.workflow.report.words import TITLES, WORKING_PHASES, money
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from bot.domain import Cursor, Facts, Finding, Phase, Proof, Task
+from bot.domain import Cursor, Phase, Task
+from bot.facts import Facts, Finding, Proof
 from bot.workflow.neutral import cell, clip, fenced, harmless, neutralise, plain, quoted
 from bot.workflow.report.marker import signed
 from bot.workflow.report.status import MAX_BODY

@@ -5,22 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from bot.domain import (
-    Cause,
-    Cursor,
-    Deployment,
-    Facts,
-    Finding,
-    JournalLine,
-    Outcome,
-    Phase,
-    Proof,
-    Spend,
-    Status,
-    Task,
-    Wait,
-    WaitFor,
-)
+from bot.domain import Cause, Cursor, JournalLine, Outcome, Phase, Status, Task, Wait, WaitFor
+from bot.facts import Deployment, Facts, Finding, Proof, Spend
 from bot.tasks.lasting import Breaker, BreakerState
 from bot.tasks.trend import QUEUE_DEPTH
 from bot.web.parts import HealthPart

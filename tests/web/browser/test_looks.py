@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from bot.domain import Facts, Finding, JournalLine, Outcome, Phase, Proof, Status, Wait, WaitFor
+from bot.domain import JournalLine, Outcome, Phase, Status, Wait, WaitFor
+from bot.facts import Facts, Finding, Proof
 from tests.web.browser.scenes import a_day, lines_of
 from tests.web.browser.stage import PHONE, Stage, staged
 from tests.web.house import START, House, opened_house
