@@ -107,7 +107,15 @@ class WaitFor(StrEnum):
         """Nothing but a person ends this wait."""
         return self in _FOR_A_PERSON
 
+    @property
+    def ends_by_time(self) -> bool:
+        """Its time ends it; of every other wait the time says when to look again."""
+        return self in _BY_TIME
 
+
+_BY_TIME = frozenset(
+    {WaitFor.RETRY, WaitFor.RATE_LIMIT, WaitFor.QUIET, WaitFor.BREAKER, WaitFor.BUDGET}
+)
 _FOR_A_PERSON = frozenset(
     {
         WaitFor.APPROVAL,

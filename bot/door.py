@@ -6,6 +6,7 @@ second of imports, which run on a thread meanwhile; whoever asks for one of thei
 
 import asyncio
 import contextlib
+import errno
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
@@ -17,6 +18,7 @@ from typing import Protocol
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.config.settings import Settings
+from bot.errors import CannotListen
 from bot.log import get, mask
 from bot.supervisor import Supervisor
 from bot.tasks.daemon import ChimeraDaemon, install_signals
@@ -90,10 +92,11 @@ async def serve(
 
     `load` imports what furnishes the house. A delivery that was taken before that failed is in
     the store, and read at the next start. `supervisor` hears when the house stands, that it
-    lives, and that it stops. Raises ConfigError, CageMissing and StoreError.
+    lives, and that it stops. Raises ConfigError, CannotListen, CageMissing, GitMissing and
+    StoreError.
     """
     async with open_store(settings) as opened:
-        listener = socket.create_server((settings.host, settings.port), backlog=2048)
+        listener = listening(settings.host, settings.port)
         address = listener.getsockname()
         log.info("listening", url=f"http://{address[0]}:{address[1]}", data=str(settings.data_dir))
         door = Door(opened.queue, web_settings(settings))
@@ -104,6 +107,18 @@ async def serve(
                 install_signals(house.daemon)
                 async with (supervisor or Supervisor()).told():
                     await house.daemon.run()
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that takes connections. Raises CannotListen, which says what to choose instead."""
+    try:
+        return socket.create_server((host, port), backlog=2048)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            text = "another program listens there: stop that one, or choose another --port"
+        else:
+            text = f"{(error.strerror or '').partition(' (')[0]}: choose another --host or --port"
+        raise CannotListen(f"cannot listen on {host}:{port}: {text}") from error
 
 
 @contextlib.asynccontextmanager

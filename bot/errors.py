@@ -60,7 +60,8 @@ class StepError(ChimeraError):
     def __init__(self, text: str, *, retry_at: float | None = None) -> None:
         super().__init__(text)
         self.retry_at = retry_at  #: Unix seconds: not before this, where the other side said so
-        self.dependency = ""  #: what failed, where it is not the hub: "agent:…"
+        self.dependency = ""  #: what failed, where it is not the hub: "model:…", "agent:…"
+        self.counted = False  #: the dependency's breaker has heard of it
 
 
 class Transient(StepError):
@@ -127,6 +128,22 @@ class CageMissing(StepError):
 
     cause = Cause.CONFIG
     exit_code = 69
+
+
+class GitMissing(ChimeraError):
+    """This machine has no git, or one that is too old for what is asked of it."""
+
+    exit_code = 69
+
+    def __init__(self, what: str, fix: str) -> None:
+        super().__init__(f"{what}. {fix}")
+        self.what, self.fix = what, fix
+
+
+class CannotListen(ChimeraError):
+    """The server's address is taken or not this machine's; that may change by itself."""
+
+    exit_code = 75
 
 
 class Parked(StepError):

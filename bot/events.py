@@ -58,6 +58,16 @@ class IssueGone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BlockerRemoved:
+    """An issue does not wait any more for that one, which may be another repository's."""
+
+    repo: RepoRef
+    sender: Actor
+    blocker: int
+    blocker_repository: str  #: owner/name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommentCreated:
     """A comment on an issue or in the conversation of a pull request."""
 
@@ -199,6 +209,7 @@ Event = (
     | IssueUnlabeled
     | IssueEdited
     | IssueGone
+    | BlockerRemoved
     | CommentCreated
     | ReviewSubmitted
     | CheckButton

@@ -5,14 +5,16 @@ fields. Ids (`delivery`, `task`, `phase`) are bound once with `structlog.context
 """
 
 import base64
+import json
 import logging
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import NoneType
 from typing import Any, TextIO
 from urllib.parse import quote, quote_plus
 
+import orjson
 import structlog
 
 MASK = "[secret]"
@@ -112,7 +114,8 @@ def _lower_escapes(quoted: str) -> str:
 mask = Masker()  #: the process's masker: one, because a secret learned anywhere counts everywhere
 
 
-_PLAIN = (str, int, float, NoneType)
+_PLAIN = frozenset((str, int, float, bool, NoneType))
+_AS_EVER = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME  #: by `repr`
 
 
 def masked(value: Any) -> Any:
@@ -130,11 +133,23 @@ def masked(value: Any) -> Any:
 
 def _mask_event(_logger: Any, _name: str, event: structlog.types.EventDict) -> Any:
     """The event without secrets. Nearly every line has none, which one look at all of it tells."""
-    if all(isinstance(value, _PLAIN) for value in event.values()) and not mask.finds(
-        "\n".join(map(str, event.values()))
-    ):
+    values = event.values()
+    if _PLAIN.issuperset(map(type, values)) and not mask.finds("\n".join(map(str, values))):
         return event
     return masked(dict(event))
+
+
+def _to_json(event: structlog.types.EventDict, *, default: Callable[[Any], Any]) -> str:
+    """One line of ASCII, whatever the stream encodes to.
+
+    The quick writer has no escapes for other letters and refuses lone surrogates; the patient one
+    has the line then.
+    """
+    try:
+        line = orjson.dumps(event, default, _AS_EVER)
+    except TypeError:
+        return json.dumps(event, default=default)
+    return line.decode() if line.isascii() else json.dumps(event, default=default)
 
 
 def set_up(*, level: str = "INFO", json: bool | None = None, stream: TextIO | None = None) -> None:
@@ -142,7 +157,11 @@ def set_up(*, level: str = "INFO", json: bool | None = None, stream: TextIO | No
     out = stream if stream is not None else sys.stderr
     as_json = json if json is not None else not out.isatty()
     render: list[Any] = (
-        [structlog.processors.format_exc_info, _mask_event, structlog.processors.JSONRenderer()]
+        [
+            structlog.processors.format_exc_info,
+            _mask_event,
+            structlog.processors.JSONRenderer(_to_json),
+        ]
         if as_json
         else [_mask_event, structlog.dev.ConsoleRenderer(colors=out.isatty())]
     )

@@ -17,6 +17,7 @@ FLOORS: list[set[str]] = [
     {"workflow"},
     {"web"},
     {"door", "telemetry"},
+    {"tooling", "timetable"},
     {"app"},
     {"setup"},
     {"demo"},

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.agents.agent import Brief, Emit, Reply
+from bot.agents.dependency import told
 from bot.agents.gateway_dialects import Upstream
 from bot.errors import ConfigError
 
@@ -43,7 +44,9 @@ class AcpAgent:
             folders=tuple(dict.fromkeys([*folders_of(path), *self.shows])),
             env=dict(self.env),
         )
-        return await converse(program, self.upstream, brief, emit)
+        await brief.breakers.admit(self.upstream.provider)
+        async with told(self.upstream.provider, brief.breakers):
+            return await converse(program, self.upstream, brief, emit)
 
 
 def program_path(name: str) -> Path:

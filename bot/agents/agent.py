@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from bot.agents.cage import Cage
 from bot.agents.cage_policy import CageLimits, WayOut
+from bot.agents.dependency import Breakers, NoBreakers
 from bot.domain import Role
 
 
@@ -64,6 +65,7 @@ class Brief:
     read_only: bool = False  #: nothing in the checkout can be written, no command can be run
     env: Mapping[str, str] = field(default_factory=dict)  #: for commands in the cage; no secrets
     network: Sequence[WayOut] = ()
+    breakers: Breakers = field(default_factory=NoBreakers)  #: of what it needs from outside
 
 
 class EventKind(StrEnum):

@@ -7,9 +7,8 @@ from dataclasses import replace
 
 from bot.agents.agent import Agent, AgentEvent, Brief, Emit, EventKind, Reply
 from bot.agents.bill import summed, used_so_far
-from bot.errors import AuthFailed, MachineFailed, RateLimited, Transient
-
-OUTSIDE = (Transient, AuthFailed, RateLimited)  #: trouble that another provider may not have
+from bot.agents.dependency import OUTSIDE, soonest
+from bot.errors import MachineFailed, Parked, StepError
 
 
 class FallbackAgent:
@@ -39,9 +38,16 @@ class FallbackAgent:
             text = f"{self._first.name} failed ({trouble}); {self._second.name} goes on"
             at_ms = heard[-1].at_ms if heard else 0
             emit(AgentEvent(at_ms=at_ms, kind=EventKind.WARNING, text=text))
-        reply = await self._second.run(brief, emit)
+            reply = await self._behind(brief, emit, trouble)
         before = used_so_far(heard)
         if not before.requests:
             return reply
         # what the first one did is not in the second one's session, so that plays nothing again
         return replace(reply, usage=summed([before, reply.usage]), session="")
+
+    async def _behind(self, brief: Brief, emit: Emit, trouble: StepError) -> Reply:
+        """The second one's run; where both are left alone, Parked until the first is tried."""
+        try:
+            return await self._second.run(brief, emit)
+        except Parked as also:
+            raise soonest([also, *([trouble] if isinstance(trouble, Parked) else [])]) from trouble

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 
 import httpx
+from opentelemetry.context import get_current
 
 from bot.agents.agent import Limits, Usage
 from bot.agents.cage_policy import WayOut
@@ -33,6 +34,7 @@ from bot.agents.gateway_meter import Meter, Used, billed, estimated
 from bot.agents.gateway_record import Exchange, Record, Tape, storable
 from bot.agents.gateway_stream import Answer, Events, EventTooLong, as_json, data_of, tokens_of
 from bot.agents.gateway_trouble import Trouble
+from bot.agents.spans import Question, question
 from bot.log import mask
 
 PORT = 4000  #: on the cage's own loopback
@@ -53,6 +55,7 @@ class Gateway:
         self._record = record
         self._client = client
         self._meter = Meter(limits)
+        self.span = get_current()  #: the agent's; a connection from the cage knows none
         self.trouble = Trouble()  #: what ends the run from outside: the provider, or the budget
 
     def usage(self) -> Usage:
@@ -118,7 +121,26 @@ class _Passage:
             gateway.trouble.over_limit(over)
             await self._refuse(403, f"the budget of this run is used up: {over}")
             return
-        await self._counted(clean, shows_bill=wants_bill(route.dialect, body))
+        await self._traced(clean, shows_bill=wants_bill(route.dialect, body))
+
+    async def _traced(self, clean: Json, *, shows_bill: bool) -> None:
+        if self.route.counts_only:
+            await self._counted(clean, shows_bill=shows_bill)
+            return
+        gateway = self.gateway
+        with question(self.model, gateway._upstream.family, below=gateway.span) as asked:
+            try:
+                await self._counted(clean, shows_bill=shows_bill)
+            finally:  # often by being cancelled: a program that has its answer goes
+                self._tell(asked)
+
+    def _tell(self, asked: Question) -> None:
+        if (used := self.used) is not None:
+            asked.used(used.input_tokens, used.output_tokens, used.cost_usd)
+        if self.status >= 400:
+            asked.failed(str(self.status))
+        elif self.note:
+            asked.failed("unfinished")
 
     async def _counted(self, clean: Json, *, shows_bill: bool) -> None:
         meter = self.gateway._meter

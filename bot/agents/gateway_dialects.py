@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import parse_qs
 
+from bot.agents.dependency import provider_name
+
 Json = dict[str, object]
 
 _GEMINI = re.compile(
@@ -63,6 +65,11 @@ class Upstream:
     models: tuple[str, ...]  #: the only ones that may be named, the usual one first
     key: str = field(repr=False)
     base_url: str = ""  #: empty: the family's own
+
+    @property
+    def provider(self) -> str:
+        """The name of the dependency: the same for a model that is asked without a gateway."""
+        return provider_name(self.family, self.base_url)
 
     def address(self, path: str) -> str:
         """Where `path` of the gateway is at the provider."""

@@ -9,6 +9,7 @@ import importlib
 from dataclasses import dataclass, field
 
 from bot.agents.agent import Brief, Emit, Reply
+from bot.agents.dependency import provider_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,12 @@ class ModelChoice:
     model: str  #: "anthropic:claude-…", "openai:gpt-…", "openai-chat:…" for compatible servers
     base_url: str | None = None
     api_key: str | None = field(default=None, repr=False)
+
+    @property
+    def provider(self) -> str:
+        """The name of the dependency."""
+        family = self.model.partition(":")[0].partition("-")[0]
+        return provider_name(family, self.base_url or "")
 
 
 class LlmAgent:
@@ -32,16 +39,12 @@ class LlmAgent:
 
     async def run(self, brief: Brief, emit: Emit) -> Reply:
         """See `Agent.run`. Raises ConfigError for a model that the library does not know."""
-        for module in ("bot.agents.llm_loop", "bot.agents.llm_models"):
-            await asyncio.to_thread(importlib.import_module, module)
-        from bot.agents.llm_loop import converse  # noqa: PLC0415 - loaded above
-        from bot.agents.llm_models import (  # noqa: PLC0415 - loaded above
-            first_that_answers,
-            open_model,
-        )
+        await asyncio.to_thread(importlib.import_module, "bot.agents.llm_loop")
+        from bot.agents.llm_loop import converse_aloud  # noqa: PLC0415 - loaded above
+        from bot.agents.llm_models import open_model  # noqa: PLC0415 - loaded above
 
         models = [
-            open_model(choice.model, base_url=choice.base_url, api_key=choice.api_key)
-            for choice in self._choices
+            (one.provider, open_model(one.model, base_url=one.base_url, api_key=one.api_key))
+            for one in self._choices
         ]
-        return await converse(first_that_answers(models), brief, emit)
+        return await converse_aloud(models, brief, emit)

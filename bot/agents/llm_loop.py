@@ -3,8 +3,9 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+import pydantic_ai
 import pydantic_ai.exceptions as library
 from pydantic import BaseModel
 from pydantic_ai import Agent as LibraryAgent
@@ -20,7 +21,7 @@ from pydantic_ai.messages import (
     ToolReturnPart,
 )
 from pydantic_ai.models import Model
-from pydantic_ai.usage import RunUsage, UsageBase, UsageLimits
+from pydantic_ai.usage import RequestUsage, RunUsage, UsageBase, UsageLimits
 
 from bot.agents.agent import (
     EVENT_TEXT,
@@ -34,21 +35,40 @@ from bot.agents.agent import (
     Usage,
     UsageSource,
 )
+from bot.agents.bill import summed
+from bot.agents.dependency import soonest
+from bot.agents.llm_models import first_that_answers
+from bot.agents.llm_stream import Streamed
+from bot.agents.llm_trouble import trouble_of, words_of
 from bot.agents.tools import Tools, exit_code_of
-from bot.errors import AuthFailed, RateLimited, Transient
+from bot.errors import Parked
+
+pydantic_ai.BANNER_ENABLED = False  # a first run on a terminal would be drawn into our output
 
 _REPAIRS = 2  #: turns to mend an answer that does not fit the schema
 _TOOL_RETRIES = 5  #: calls in a row with arguments that do not fit
-_RETRY_AFTER_S = 60.0  #: where a provider limits us and does not say for how long
 
 
 class _OverLimit(Exception):
     """A limit of the brief that the library does not watch."""
 
 
+async def converse_aloud(models: Sequence[tuple[str, Model]], brief: Brief, emit: Emit) -> Reply:
+    """`converse` with the first that answers, each answer heard while it is said.
+
+    `models`, each with the name of its provider; raises Parked where every one is left alone.
+    """
+    talk = _Talk(brief, emit)
+    heard = [Streamed(one, talk, name, brief.breakers) for name, one in models]
+    return await _to_the_end(talk, first_that_answers(heard), brief)
+
+
 async def converse(model: Model, brief: Brief, emit: Emit) -> Reply:
     """Runs `brief` to its end. Raises StepError for trouble with the provider."""
-    talk = _Talk(brief, emit)
+    return await _to_the_end(_Talk(brief, emit), model, brief)
+
+
+async def _to_the_end(talk: "_Talk", model: Model, brief: Brief) -> Reply:
     talk.tell(EventKind.STARTED, model.model_name)
     try:
         async with asyncio.timeout(brief.limits.wall_s):
@@ -58,8 +78,10 @@ async def converse(model: Model, brief: Brief, emit: Emit) -> Reply:
         reply = talk.reply(Outcome.TIMEOUT, error=f"no end within {brief.limits.wall_s:g} s")
     except (library.UsageLimitExceeded, _OverLimit) as problem:
         reply = talk.reply(Outcome.LIMIT, error=str(problem))
-    except (library.ModelAPIError, library.FallbackExceptionGroup) as problem:
-        reply = talk.reply(Outcome.FAILED, error=_refusal(problem))
+    except library.ModelAPIError as problem:
+        reply = talk.reply(Outcome.FAILED, error=_refused(problem))
+    except library.FallbackExceptionGroup as all_of_them:
+        reply = talk.reply(Outcome.FAILED, error=_all_refused(all_of_them))
     except library.AgentRunError as problem:
         reply = talk.reply(Outcome.FAILED, error=str(problem))
     talk.tell(EventKind.FINISHED, reply.error or reply.outcome)
@@ -74,6 +96,7 @@ class _Talk:
         self._emit = emit
         self._started = time.monotonic()
         self._usage = RunUsage()
+        self._broken_off: list[RequestUsage] = []  #: answers that the library never saw whole
         self._messages: list[ModelMessage] = []
 
     async def through(self, agent: LibraryAgent[object, BaseModel]) -> BaseModel:
@@ -112,10 +135,26 @@ class _Talk:
             outcome=outcome,
             output=output,
             error=error,
-            usage=_usage(self._usage, self._usage.requests),
+            usage=self._used(),
             duration_ms=self._so_far_ms(),
             session=json.dumps(turns_of(self._messages)),
         )
+
+    def heard(self, so_far: RequestUsage) -> None:
+        """The answer under way counts with those before it; raises _OverLimit."""
+        usage = self._usage
+        for more in (*self._broken_off, so_far):
+            usage = usage + more
+        _check(usage, self._brief.limits)
+
+    def broken_off(self, used: RequestUsage) -> None:
+        """It is paid for, however the run goes on."""
+        self._broken_off.append(used)
+        self.tell(EventKind.USAGE, used=_usage(used, 1))
+
+    def _used(self) -> Usage:
+        whole = _usage(self._usage, self._usage.requests)
+        return summed([whole, *(_usage(used, 1) for used in self._broken_off)])
 
     def _so_far_ms(self) -> int:
         return round((time.monotonic() - self._started) * 1000)
@@ -203,25 +242,20 @@ def _check(usage: RunUsage, limits: Limits) -> None:
         raise _OverLimit(f"{float(usage.cost):.2f} USD used of {limits.cost_usd:.2f}")
 
 
-def _refusal(problem: Exception) -> str:
+def _refused(problem: library.ModelAPIError) -> str:
     """What the provider says about this one request; raises StepError for all other trouble."""
-    if isinstance(problem, library.FallbackExceptionGroup):
-        return _refusal(problem.exceptions[-1])
-    text = f"the model provider failed: {problem}"
-    match problem:
-        case library.ModelHTTPError(status_code=401 | 403):
-            raise AuthFailed(text) from problem
-        case library.ModelHTTPError(status_code=429):
-            raise RateLimited(text, retry_at=time.time() + _retry_after(problem)) from problem
-        case library.ModelHTTPError(status_code=code) if 400 <= code < 500 and code != 408:
-            return text
-        case _:
-            raise Transient(text) from problem
+    if (error := trouble_of(problem)) is not None:
+        raise error from problem
+    return words_of(problem)
 
 
-def _retry_after(problem: library.ModelHTTPError) -> float:
-    """Seconds, by the provider's word (RFC 9110 allows a date too, which none of them sends)."""
-    try:
-        return max(0.0, float((problem.headers or {})["retry-after"]))
-    except (KeyError, ValueError):
-        return _RETRY_AFTER_S
+def _all_refused(group: library.FallbackExceptionGroup) -> str:
+    """The last one's word; where all are left alone, Parked until the first of them is tried."""
+    parked = [one for one in group.exceptions if isinstance(one, Parked)]
+    if len(parked) == len(group.exceptions):
+        raise soonest(parked)
+    match group.exceptions[-1]:
+        case library.ModelAPIError() as problem:
+            return _refused(problem)
+        case problem:
+            raise problem

@@ -1,13 +1,22 @@
 """Makes the model library's model out of what configuration says."""
 
-from collections.abc import Sequence
+from asyncio import CancelledError
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import pydantic_ai.exceptions as library
-from pydantic_ai.models import Model, infer_model
+from pydantic_ai import RunContext
+from pydantic_ai.messages import ModelMessage, ModelResponse
+from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse, infer_model
 from pydantic_ai.models.fallback import FallbackModel
+from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.providers import Provider, infer_provider_class
+from pydantic_ai.settings import ModelSettings
+from pydantic_ai.usage import RequestUsage
 
+from bot.agents.dependency import OUTSIDE
+from bot.agents.spans import Question, question
 from bot.errors import ConfigError
 
 
@@ -22,11 +31,60 @@ def open_model(name: str, *, base_url: str | None, api_key: str | None) -> Model
         return made
 
     try:
-        return infer_model(name, provider)
+        return _Traced(infer_model(name, provider))
     except (library.UserError, ValueError, TypeError, ImportError) as problem:
         raise ConfigError(f"model {name!r} cannot be used: {problem}") from problem
 
 
+class _Traced(WrapperModel):
+    """A model whose every question has a span."""
+
+    async def request(
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+    ) -> ModelResponse:
+        with self._asked() as asked:
+            response = await super().request(messages, model_settings, model_request_parameters)
+            _bill(asked, response.usage)
+        return response
+
+    @asynccontextmanager
+    async def request_stream(
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+        run_context: RunContext[Any] | None = None,
+    ) -> AsyncGenerator[StreamedResponse]:
+        with self._asked() as asked:
+            async with super().request_stream(
+                messages, model_settings, model_request_parameters, run_context
+            ) as stream:
+                try:
+                    yield stream
+                finally:
+                    _bill(asked, stream.usage)
+
+    @contextmanager
+    def _asked(self) -> Iterator[Question]:
+        with question(self.model_name, self.system) as asked:
+            try:
+                yield asked
+            except CancelledError:
+                asked.failed("cancelled")
+                raise
+
+
+def _bill(asked: Question, usage: RequestUsage) -> None:
+    """By the provider's word; of an answer that broke off, what it had said by then."""
+    cost = None if usage.cost is None else float(usage.cost)
+    asked.used(usage.input_tokens, usage.output_tokens, cost)
+
+
 def first_that_answers(models: Sequence[Model]) -> Model:
     """The first of `models`; the next ones are asked when it fails."""
-    return models[0] if len(models) == 1 else FallbackModel(models[0], *models[1:])
+    if len(models) == 1:
+        return models[0]
+    return FallbackModel(*models, fallback_on=(library.ModelAPIError, *OUTSIDE))

@@ -5,15 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import StrictUndefined, TemplateError, meta
+from jinja2 import StrictUndefined, Template, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel
 
+from bot.agents.fitting import fitted
 from bot.agents.replies import DeployPlan, Review, WrittenCode, WrittenTests
 from bot.domain import Role
 from bot.errors import ConfigError
 
 MAX_PROMPT = 400_000  #: characters; a larger one leaves a model no room to work
+MAX_FILLING = 390_000  #: of them for what a template is filled with; the rest is ours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,34 +56,42 @@ class Prompts:
             undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
         self._jinja.filters["fenced"] = fenced
+        self._read: dict[str, tuple[Template, frozenset[str]]] = {}  #: by text: files may change
 
     def words(self, role: Role, variables: Mapping[str, object], *, task: str = "task") -> Words:
         """Instructions and task of `role`; `task` names another task than the usual one.
 
-        Raises ConfigError, with the file's name, for a template that cannot be filled in.
+        What is too much is cut, the longest texts first. Raises ConfigError, with the file's
+        name, for a template that cannot be filled in.
         """
-        prompt = self._filled(f"{role}.{task}.md", variables)
+        prompt = self._filled(f"{role}.{task}.md", fitted(variables, MAX_FILLING))
         if len(prompt) > MAX_PROMPT:
             raise ConfigError(f"{role}.{task}.md: {len(prompt)} characters of {MAX_PROMPT}")
         return Words(instructions=self._filled(f"{role}.md", {}), prompt=prompt)
 
     def variables(self, role: Role, *, task: str = "task") -> frozenset[str]:
         """What the task's template has to be given."""
-        source = self._source(f"{role}.{task}.md")
-        return frozenset(meta.find_undeclared_variables(self._jinja.parse(source)))
+        return self._template(f"{role}.{task}.md")[1]
 
     def _filled(self, name: str, variables: Mapping[str, object]) -> str:
-        source = self._source(name)
         try:
-            wanted = meta.find_undeclared_variables(self._jinja.parse(source))
+            template, wanted = self._template(name)
             if wanted != variables.keys():
                 missing, extra = sorted(wanted - variables.keys()), variables.keys() - wanted
                 raise ConfigError(
                     f"{self._folder / name}: missing {missing}, not used {sorted(extra)}"
                 )
-            return self._jinja.from_string(source).render(variables).strip() + "\n"
+            return template.render(variables).strip() + "\n"
         except TemplateError as problem:
             raise ConfigError(f"{self._folder / name}: {problem}") from problem
+
+    def _template(self, name: str) -> tuple[Template, frozenset[str]]:
+        """A template, compiled, and what it has to be given."""
+        source = self._source(name)
+        if source not in self._read:
+            wanted = meta.find_undeclared_variables(self._jinja.parse(source))
+            self._read[source] = self._jinja.from_string(source), frozenset(wanted)
+        return self._read[source]
 
     def _source(self, name: str) -> str:
         try:

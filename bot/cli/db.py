@@ -34,17 +34,17 @@ def upgrade(data_dir: Path | None) -> None:
 @data_dir_option
 def backup(target: Path, data_dir: Path | None) -> None:
     """Copy the store to TARGET as it is, also while a server uses it."""
-    from bot.cli.stores import existing_store, with_store
-    from bot.tasks import sqlite
+    import asyncio
+
+    from bot.cli.stores import existing_store
 
     if target.exists():
         raise click.UsageError(f"{target} exists; a backup overwrites nothing.")
     place = existing_store(data_dir)
-    if place.url:
-        with_store(place, lambda store: store.backup(target))
-    else:
-        sqlite.backup(place.path, target)
-    say(f"{target}: {target.stat().st_size} bytes. Restore it by putting it in the store's place.")
+    asyncio.run(place.backup(target))
+    how = f"with `pg_restore --no-owner --dbname=… {target}`, into an empty database"
+    how = how if place.url else "by putting it in the store's place"
+    say(f"{target}: {target.stat().st_size} bytes. Restore it {how}.")
 
 
 @db.command()

@@ -37,10 +37,13 @@ def demo(
     alter: str,
     as_json: bool,
 ) -> None:
-    """Take a labelled issue through all seven phases, on a GitHub of this machine."""
-    import asyncio
+    """Take a labelled issue through all seven phases, on a GitHub of this machine.
 
+    Exits 0 when it ends COMPLETED, 1 when it ends otherwise, 69 without a sandbox or without git.
+    Ctrl-C ends everything that was started; the exit code is 130 then.
+    """
     from bot import log
+    from bot.cli.interrupts import until_interrupted
     from bot.demo.sample import alterations
     from bot.demo.story import DemoOptions, run_demo
 
@@ -51,7 +54,7 @@ def demo(
     options = DemoOptions(
         keep=keep, ask=approve == "ask", alter=alter, session=session, directory=directory
     )
-    document = asyncio.run(run_demo(options, say))
+    document = until_interrupted(run_demo(options, say))
     if as_json:
         emit(document)
     if document["task"]["status"] != "COMPLETED":

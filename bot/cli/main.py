@@ -1,5 +1,6 @@
 """`chimera`: the table of commands, and what an error looks like."""
 
+import errno
 import sys
 import traceback
 from typing import Any
@@ -42,15 +43,17 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, OSError):
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except ChimeraError as error:
             raise _Refusal(str(error), _exit_code(error)) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # nobody reads our output any more; click ends quietly
+                raise
+            raise _mistake(ctx, _of_the_system(error)) from error
         except Exception as error:
-            if ctx.params.get("debug"):
-                traceback.print_exc()
             text = f"{type(error).__name__}: {error}\nA mistake of ours; --debug says where."
-            raise _Refusal(text, 1) from error
+            raise _mistake(ctx, text) from error
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -82,6 +85,18 @@ for command in (
 def main() -> None:
     """The program's entry. Exits 0 ok, 1 failed, 2 usage, 69, 75, 77 or 78 (sysexits.h)."""
     cli.main(args=sys.argv[1:], prog_name="chimera")
+
+
+def _mistake(ctx: click.Context, text: str) -> _Refusal:
+    if ctx.params.get("debug"):
+        traceback.print_exc()
+    return _Refusal(text, 1)
+
+
+def _of_the_system(error: OSError) -> str:
+    """A full disk, a directory that may not be written …: which, and what the system said."""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}\nThe system said so; --debug says where."
 
 
 def _exit_code(error: ChimeraError) -> int:

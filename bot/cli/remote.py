@@ -61,8 +61,9 @@ class Server:
             answer = self._client.request(method, path, **request)
             document = answer.json()
         except (httpx.TransportError, httpx.InvalidURL) as error:
+            what = str(error).rstrip(".")
             raise Unreachable(
-                f"{self._url}: {error}. Is `chimera serve` running? --server names another."
+                f"{self._url}: {what}. Is `chimera serve` running? --server names another."
             ) from error
         except ValueError as error:
             raise Unreachable(f"{self._url}: the answer is not JSON. Is this Chimera?") from error

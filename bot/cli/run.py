@@ -57,8 +57,8 @@ def run(
     {"decision": "approve", "summary": "…"}.
 
     Exits 0 when the branch is ready, 1 when the work failed or needs a decision, 2 for wrong
-    usage, 69 without a sandbox, 78 for a configuration to be mended, 130 when interrupted (then
-    the branch is taken back).
+    usage, 69 without a sandbox or git, 78 for a configuration to be mended, 130 when interrupted
+    (then the branch is taken back).
     """
     from bot import log
     from bot.cli.interrupts import until_interrupted

@@ -36,6 +36,7 @@ def rows(done: LocalRun) -> list[tuple[str, str]]:
         ("tests", _commit(facts.test_sha, f"{_counts(facts.red)} without the change")),
         ("code", _commit(_code(task), f"with it: {green}")),
         ("evidence", _commit(done.evidence_sha, f".chimera/{task.id}.json")),
+        ("transcripts", str(done.record)),
         *(("skipped", entry) for entry in facts.skipped),
         ("cage", done.cage),
     ]
@@ -59,6 +60,7 @@ def document(done: LocalRun) -> dict[str, Any]:
         "green": [_proof(proof) for proof in facts.green],
         "validation": _proof(facts.validation),
         "evidence_commit": done.evidence_sha,
+        "transcripts": str(done.record),
         "cage": done.cage,
     }
 

@@ -50,8 +50,21 @@ def serve(file: Path | None, **flags: Any) -> None:
 
     settings = load_settings(os.environ, file=file, overrides=flags)
     log.set_up(level=settings.log_level)
+    if missing := _missing(settings):
+        fix = "run `chimera setup`, or `chimera doctor`, which looks at everything"
+        log.get("serve").warning("GitHub is not connected", missing=missing, fix=fix)
     with telemetry.exported(os.environ):
         asyncio.run(door.serve(settings, _furnish, Supervisor.of(os.environ)))
+
+
+def _missing(settings: Any) -> list[str]:
+    """Without these a server stands and answers, but no delivery is taken and no task begins."""
+    needed = {
+        "CHIMERA_APP_ID": settings.app_id,
+        "CHIMERA_PRIVATE_KEY_PATH": settings.private_key,
+        "CHIMERA_WEBHOOK_SECRET": settings.webhook_secret,
+    }
+    return [name for name, value in needed.items() if value is None]
 
 
 def _furnish() -> Any:

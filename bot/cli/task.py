@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -129,8 +129,21 @@ def priority(task_id: str, value: int, server_url: str, as_json: bool) -> None:
 @task.command()
 @click.argument("task_id")
 @data_dir_option
+@click.option(
+    "--repo",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="The repository of a `chimera run`, whose record is in its git directory.",
+)
+@click.option(
+    "--config",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="With --repo: the chimera.yml that the run was given.",
+)
 @as_json_option
-def replay(task_id: str, data_dir: Path | None, as_json: bool) -> None:
+def replay(
+    task_id: str, data_dir: Path | None, repo: Path | None, file: Path | None, as_json: bool
+) -> None:
     """Play the recorded agents of an ended task again, offline, and compare.
 
     Reads the store and the git mirror of this machine; the server may run meanwhile. On a fresh
@@ -140,20 +153,9 @@ def replay(task_id: str, data_dir: Path | None, as_json: bool) -> None:
     Exits 0 when every phase that was played went the same way, with the same exit codes; else 1.
     """
     from bot import log
-    from bot.cli.stores import existing_store, with_store
-    from bot.config.environment import load_settings
-    from bot.tasks.lasting import Lasting
-    from bot.tasks.queue import TaskQueue
-    from bot.workflow.replaying import replay_of
 
     log.set_up(level="ERROR")
-    settings = load_settings(os.environ, overrides={"data_dir": data_dir})
-    phases = with_store(
-        existing_store(data_dir),
-        lambda store: replay_of(
-            task_id, TaskQueue(store, time.time), Lasting(store, time.time), settings
-        ),
-    )
+    phases = _of_server(task_id, data_dir) if repo is None else _of_run(task_id, repo, file)
     if as_json:
         emit({"task_id": task_id, "phases": [asdict(one) for one in phases]})
     else:
@@ -163,6 +165,38 @@ def replay(task_id: str, data_dir: Path | None, as_json: bool) -> None:
         )
     if any(one.same is False for one in phases):
         raise SystemExit(1)
+
+
+def _of_server(task_id: str, data_dir: Path | None) -> Sequence[Any]:
+    """The phases of a task that a server of this machine ran."""
+    from bot.cli.stores import existing_store, with_store
+    from bot.config.environment import load_settings
+    from bot.tasks.lasting import Lasting
+    from bot.tasks.queue import TaskQueue
+    from bot.workflow.replaying import replay_of
+
+    settings = load_settings(os.environ, overrides={"data_dir": data_dir})
+    return with_store(
+        existing_store(data_dir),
+        lambda store: replay_of(
+            task_id, TaskQueue(store, time.time), Lasting(store, time.time), settings
+        ),
+    )
+
+
+def _of_run(task_id: str, repo: Path, file: Path | None) -> Sequence[Any]:
+    """The phases of a `chimera run` on `repo`."""
+    import asyncio
+
+    from bot.workflow.local_record import kept
+    from bot.workflow.replaying import Compared, replay_local
+
+    config = (str(file), file.read_bytes()) if file is not None else None
+
+    async def played() -> list[Compared]:
+        return await replay_local(await kept(repo, task_id), repo, config=config)
+
+    return asyncio.run(played())
 
 
 def ask(server_url: str, path: str, **query: Any) -> dict[str, Any]:

@@ -98,7 +98,10 @@ def _from_environment(found: _Found, environ: Mapping[str, str]) -> None:
                 found.put(name, _structured(found, name, variable, value), variable)
     for variable, name in PATH_ALIASES.items():
         if environ.get(variable):
-            found.put(name, _read(found, variable, environ[variable]), variable)
+            told = len(found.problems)
+            value = _read(found, variable, environ[variable])
+            if len(found.problems) == told:  # a file that cannot be read is one problem, not two
+                found.put(name, value, variable)
     if environ.get("GHE_HOST"):
         protocol = environ.get("GHE_PROTOCOL") or "https"
         found.put("api_url", f"{protocol}://{environ['GHE_HOST']}/api/v3", "GHE_HOST")
@@ -141,13 +144,15 @@ def _structured(found: _Found, name: str, variable: str, value: str) -> Any:
 
 def _refuse_unknown(found: _Found, environ: Mapping[str, str]) -> None:
     """A misspelt variable would be a setting that is silently not set."""
-    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    names = [name.upper() for name in Settings.model_fields]
+    known = {PREFIX + name for name in names}
     for variable in sorted(environ):
         bare = variable.removesuffix("_FILE")
         if not variable.startswith(PREFIX) or bare in known or variable in _OWN | _NOT_SETTINGS:
             continue
-        near = get_close_matches(variable, known, n=1)
-        hint = f" Did you mean {near[0]}?" if near else " Unset it."
+        # Without the prefix, which all have in common and which makes everything look alike.
+        near = get_close_matches(bare.removeprefix(PREFIX), names, n=1)
+        hint = f" Did you mean {PREFIX}{near[0]}?" if near else " Unset it."
         found.problems.append(f"{variable}: no such setting.{hint}")
 
 

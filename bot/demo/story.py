@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from bot.demo import hubview, sample
 from bot.demo.ports import free_ports
 from bot.demo.stage import Stage, bot_on, hub_with
 from bot.domain import JournalLine, Role, Status, Task, WaitFor
+from bot.github.git_program import git_program
 from bot.web.shapes import task_out
 from bot.workflow.report.words import TITLES, duration
 
@@ -48,6 +50,7 @@ class DemoOptions:
 async def run_demo(options: DemoOptions, say: Say) -> dict[str, Any]:
     """Play it, and return one document: task, journal, cage, hub. Raises ChimeraError."""
     async with contextlib.AsyncExitStack() as stack:
+        await git_program()
         folder = _folder(options, stack)
         recording = options.session or sample.recording(options.alter)
         agent = ReplayAgent(await asyncio.to_thread(Recording.load, recording))
@@ -122,8 +125,7 @@ async def _approve(stage: Stage, task: Task, options: DemoOptions, say: Say) -> 
     """Press the button of the check, as a person would; or ask whoever sits here first."""
     if options.ask:
         question = f"  Approve production of {task.facts.head_sha[:7]}? [y/N] "
-        answer = await asyncio.to_thread(_asked, question)
-        button = "approve" if answer else "reject"
+        button = "approve" if await _agrees(question) else "reject"
     else:
         say(f"  ({stage.owner.login} presses `Approve deploy`: --approve auto)")
         button = "approve"
@@ -131,10 +133,25 @@ async def _approve(stage: Stage, task: Task, options: DemoOptions, say: Say) -> 
     await stage.owner.press(stage.repository, check, button)
 
 
-def _asked(question: str) -> bool:
+async def _agrees(question: str) -> bool:
+    """Ask at the terminal; nobody waits for the thread, so that Ctrl-C needs no Enter."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[str] = loop.create_future()
+
+    def read() -> None:
+        line = sys.stdin.readline()
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(_hand, answer, line)
+
     sys.stderr.write(question)
     sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    threading.Thread(target=read, daemon=True).start()
+    return (await answer).strip().lower() in {"y", "yes"}
+
+
+def _hand(answer: "asyncio.Future[str]", line: str) -> None:
+    if not answer.done():
+        answer.set_result(line)
 
 
 async def _production_check(stage: Stage, task: Task) -> int:

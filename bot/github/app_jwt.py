@@ -5,6 +5,8 @@ strategy does neither, and shares its tokens between all Apps of a process that 
 https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app
 """
 
+import functools
+
 import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -14,6 +16,7 @@ from bot.errors import ConfigError
 
 BACKDATE_S = 60  #: for a clock that runs ahead of GitHub's
 LIFE_S = 540  #: GitHub refuses more than ten minutes
+REUSED_S = 60  #: a signature costs a millisecond; a sweep sends dozens of requests in a row
 
 
 class AppKey:
@@ -22,9 +25,17 @@ class AppKey:
     def __init__(self, app_id: int, pem: str) -> None:
         self.app_id = app_id
         self._key = _load(pem)
+        self._signed = "", 0.0  #: the last one, and when it was made
 
     def token(self, *, now: float) -> str:
-        """A JWT that speaks for the App until `now + LIFE_S` (Unix seconds)."""
+        """A JWT that speaks for the App for at least `LIFE_S - REUSED_S` from `now` on."""
+        token, made_at = self._signed
+        if not token or not made_at <= now < made_at + REUSED_S:
+            token = self._sign(now)
+            self._signed = token, now
+        return token
+
+    def _sign(self, now: float) -> str:
         claims = {
             "iat": int(now) - BACKDATE_S,
             "exp": int(now) + LIFE_S,
@@ -33,7 +44,9 @@ class AppKey:
         return jwt.encode(claims, self._key, algorithm="RS256")
 
 
+@functools.lru_cache(maxsize=4)
 def _load(pem: str) -> RSAPrivateKey:
+    """The key; it is checked, which takes as long as ten requests, once per process."""
     # A key in an environment variable often has its line ends written as \n.
     text = pem.replace("\\n", "\n").strip() + "\n"
     try:

@@ -63,13 +63,24 @@ class RepoCalls:
             found += Fields(answer.json()).each()
         return Listing(items=tuple(found), etag=tag)
 
-    async def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        receipt: bool = False,
+    ) -> Answer:
         return await self.github.call(
-            method, f"{self._base}{path}", installation_id=self._installation_id, body=body
+            method,
+            f"{self._base}{path}",
+            installation_id=self._installation_id,
+            body=body,
+            receipt=receipt,
         )
 
-    async def _make(self, path: str, body: Mapping[str, Any]) -> Made:
-        return made(await self._send("POST", path, body))
+    async def _make(self, path: str, body: Mapping[str, Any], *, receipt: bool = False) -> Made:
+        return made(await self._send("POST", path, body, receipt=receipt))
 
 
 def made(answer: Answer) -> Made:

@@ -60,6 +60,7 @@ class GitHub:
         self.app_id = app_id
         self.now = now
         self.memory = Memory(now=now)
+        self.limited = asyncio.Event()  #: GitHub has named a limit; who keeps them hears it here
         self._backoff_s = backoff_s
         self._whole_s = whole_s
         self._spacing_s = write_spacing_s
@@ -113,7 +114,7 @@ class GitHub:
         return {number: one.blocked_until for number, one in self._governors.items()}
 
     def hold_back(self, installation_id: int, until: float) -> None:
-        """Another machine was told to wait: so do we."""
+        """Another machine, or an earlier process, was told to wait: so do we."""
         self._governor(installation_id).blocked(until)
 
     async def token(self, installation_id: int) -> str:
@@ -153,9 +154,11 @@ class GitHub:
         installation_id: int,
         params: Params | None = None,
         body: Mapping[str, Any] | None = None,
+        receipt: bool = False,
     ) -> Answer:
         """One call as an installation, or as the App itself with `installation_id=0`.
 
+        A `receipt` is a write that a person waits for: it goes before the others.
         Returns a 2xx answer. Raises RateLimited, AuthFailed, Refused and Conflict where GitHub
         said no; Transient where nothing was changed; Uncertain where a write may have happened.
         """
@@ -163,7 +166,8 @@ class GitHub:
         if method in SAFE_METHODS:
             self._governor(installation_id).check()
             return await self._repeated(request, installation_id)
-        return await self._write(request, installation_id, creates=method == "POST")
+        creates = method == "POST"
+        return await self._write(request, installation_id, creates=creates, receipt=receipt)
 
     async def graphql(
         self, query: str, variables: Mapping[str, Any], *, installation_id: int
@@ -186,9 +190,11 @@ class GitHub:
             raise Transient(str(error), retry_at=error.retry_at) from error
         return found["data"]
 
-    async def _write(self, request: Request, installation_id: int, *, creates: bool) -> Answer:
+    async def _write(
+        self, request: Request, installation_id: int, *, creates: bool, receipt: bool = False
+    ) -> Answer:
         await self._credential(installation_id)  # made before our turn, not during it
-        async with self._governor(installation_id).write(creates=creates):
+        async with self._governor(installation_id).write(creates=creates, receipt=receipt):
             answer = await self._once(request, installation_id)
         answer.json()  # a 200 with a page of a proxy's says nothing about the write
         return answer
@@ -258,6 +264,7 @@ class GitHub:
             return answer
         if isinstance(error, RateLimited) and error.retry_at is not None:
             governor.blocked(error.retry_at)
+            self.limited.set()
         log.info("call refused", path=answer.path, status=answer.status, error=str(error))
         raise error
 

@@ -39,7 +39,10 @@ class Fields:
     def text(self, name: str, *, limit: int = MAX_TEXT) -> str:
         """The text in full Unicode without NUL, cut at the limit; else empty."""
         value = self._members.get(name)
-        return clean(value[:limit]) if type(value) is str else ""
+        if type(value) is not str:
+            return ""
+        cut = value if len(value) <= limit else value[:limit]
+        return cut if cut.isascii() and "\0" not in cut else clean(cut)
 
     def number(self, name: str) -> int:
         """A whole number that could be an id; else 0."""

@@ -39,12 +39,6 @@ class LookCalls(GitBase):
         )
         return tuple(os.fsdecode(name) for name in done.out.split(b"\0") if name)
 
-    async def branches(self, repo: Path, prefix: str) -> tuple[str, ...]:
-        """The branches whose names begin so, as the last fetch has seen them."""
-        listed = await self._text(repo, ["for-each-ref", "--format=%(refname)", "refs/heads/"])
-        found = (line.removeprefix("refs/heads/") for line in listed.splitlines())
-        return tuple(name for name in found if name.startswith(prefix))
-
     async def merge_base(self, repo: Path, one: str, other: str) -> str | None:
         """The commit from which both came; None without one."""
         done = await git(["merge-base", names.sha(one), names.sha(other)], git_dir=git_dir_of(repo))

@@ -9,7 +9,7 @@ from bot.errors import Refused
 from bot.github import names
 from bot.github.calls import RepoCalls, in_url, is_missing
 from bot.github.fields import Fields
-from bot.github.readers import actor_of, labels_of
+from bot.github.readers import actor_of, labels_of, repository_of
 from bot.github.types import Comment, Issue, LabelEvent, Listing, Made
 
 _EDITED = """
@@ -43,6 +43,20 @@ class IssueCalls(RepoCalls):
     async def issue(self, number: int) -> Issue:
         """Raises Refused with 404 or 410 for a deleted one."""
         return _issue(await self._get(f"/issues/{names.number(number)}"))
+
+    async def blocked_by(self, number: int) -> list[Issue]:
+        """The issues that it waits for, of any repository that we may read.
+
+        None where this GitHub knows of no such thing (Enterprise Server before 3.19: 404).
+        https://docs.github.com/en/rest/issues/issue-dependencies
+        """
+        try:
+            found = await self._list(f"/issues/{names.number(number)}/dependencies/blocked_by")
+        except Refused as error:
+            if not is_missing(error):
+                raise
+            return []
+        return [_issue(one) for one in found]
 
     async def issues(self, *, labels: Sequence[str] = (), state: str = "open") -> list[Issue]:
         """Issues with all these labels, without pull requests."""
@@ -120,12 +134,12 @@ class IssueCalls(RepoCalls):
     async def react_to_issue(self, number: int, content: str) -> int:
         """The reaction's id; the same one where it exists (+1, eyes, rocket, confused …)."""
         path = f"/issues/{names.number(number)}/reactions"
-        return (await self._make(path, {"content": content})).id
+        return (await self._make(path, {"content": content}, receipt=True)).id
 
     async def react_to_comment(self, comment_id: int, content: str) -> int:
         """As `react_to_issue`."""
         path = f"/issues/comments/{names.number(comment_id)}/reactions"
-        return (await self._make(path, {"content": content})).id
+        return (await self._make(path, {"content": content}, receipt=True)).id
 
     async def unreact_to_issue(self, number: int, reaction_id: int) -> None:
         """Take a reaction of ours off; fine where it is not there."""
@@ -177,6 +191,7 @@ class IssueCalls(RepoCalls):
 def _issue(given: Fields) -> Issue:
     return Issue(
         number=given.number("number"),
+        repository=repository_of(given),
         title=given.text("title"),
         body=given.text("body"),
         author=actor_of(given["user"]),

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from bot.domain import Actor, RepoRef
 from bot.events import (
+    BlockerRemoved,
     CheckButton,
     CheckSuiteEnded,
     CommentCreated,
@@ -110,6 +111,11 @@ def labels_of(given: Fields) -> tuple[str, ...]:
     return tuple([name for name in (*objects, *given.texts("labels")) if name])
 
 
+def repository_of(issue: Fields) -> str:
+    """The owner/name that an issue object is of; empty where it does not say."""
+    return "/".join(issue.text("repository_url", limit=2_000).split("/repos/")[-1].split("/")[:2])
+
+
 Reader = Callable[[Fields, RepoRef, Actor], Event | None]
 
 
@@ -137,6 +143,18 @@ def _gone(payload: Fields, repo: RepoRef, sender: Actor) -> Event | None:
     if issue is None:
         return None
     return IssueGone(repo=repo, sender=sender, issue=issue, how=how)
+
+
+def _unblocked(payload: Fields, repo: RepoRef, sender: Actor) -> Event | None:
+    blocker = payload["blocking_issue"]
+    if not blocker.number("number"):
+        return None
+    return BlockerRemoved(
+        repo=repo,
+        sender=sender,
+        blocker=blocker.number("number"),
+        blocker_repository=repository_of(blocker) or repo.full_name,
+    )
 
 
 def _comment(payload: Fields, repo: RepoRef, sender: Actor) -> Event | None:
@@ -310,6 +328,7 @@ _READERS: dict[tuple[str, str], Reader] = {
     ("issues", "closed"): _gone,
     ("issues", "deleted"): _gone,
     ("issues", "transferred"): _gone,
+    ("issue_dependencies", "blocked_by_removed"): _unblocked,
     ("issue_comment", "created"): _comment,
     ("pull_request_review", "submitted"): _review,
     ("check_run", "requested_action"): _button,

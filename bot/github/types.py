@@ -59,6 +59,7 @@ class RepoInfo:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
     number: int
+    repository: str  #: owner/name
     title: str
     body: str
     author: Actor

@@ -12,16 +12,10 @@ import signal
 
 from bot.localhub import act, deploying, events
 from bot.localhub.running import execute
-from bot.localhub.state import (
-    Account,
-    CheckRun,
-    CheckSuite,
-    Job,
-    Json,
-    Repository,
-    Run,
-    Workflow,
-)
+from bot.localhub.state import Repository
+from bot.localhub.state_apps import Account
+from bot.localhub.state_runs import CheckRun, CheckSuite, Job, Run, Workflow
+from bot.localhub.types import Json
 from bot.localhub.workflow_file import JobPlan, concurrency, evaluate, files_at, jobs, starts_on
 from bot.localhub.world import ACTIONS_APP_ID, World
 

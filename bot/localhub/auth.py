@@ -16,7 +16,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bot.localhub.errors import Refused, forbidden, not_found
-from bot.localhub.state import Account, App, Grant, Installation, Json, Repository
+from bot.localhub.state import Repository
+from bot.localhub.state_apps import Account, App, Grant, Installation
+from bot.localhub.types import Json
 from bot.localhub.world import World
 
 TOKEN_LIFE_S = 3600
@@ -128,16 +130,22 @@ def by_jwt(world: World, token: str) -> Actor:
     try:
         claims = jwt.decode(token, options={"verify_signature": False})
         app = _issuer(world, claims)
-        jwt.decode(
-            token,
-            _loaded(app.public_key),
-            algorithms=["RS256"],
-            options={"verify_exp": False, "verify_iat": False},
-        )
+        _verify(token, app.public_key)
     except jwt.InvalidTokenError as error:
         raise Refused(401, "A JSON web token could not be decoded") from error
     _check_times(world, claims)
     return Actor(via="app", account=app.bot, app=app)
+
+
+@functools.lru_cache
+def _verify(token: str, pem: str) -> None:
+    """Raises jwt.InvalidTokenError where another key has signed; a client repeats its tokens."""
+    jwt.decode(
+        token,
+        _loaded(pem),
+        algorithms=["RS256"],
+        options={"verify_exp": False, "verify_iat": False},
+    )
 
 
 @functools.lru_cache

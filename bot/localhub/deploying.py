@@ -1,17 +1,9 @@
 """Deployments that jobs make by naming an environment, and the gates before them."""
 
 from bot.localhub import events
-from bot.localhub.state import (
-    Account,
-    App,
-    Deployment,
-    DeploymentStatus,
-    Environment,
-    Gate,
-    Job,
-    Repository,
-    Run,
-)
+from bot.localhub.state import Repository
+from bot.localhub.state_apps import Account, App
+from bot.localhub.state_runs import Deployment, DeploymentStatus, Environment, Gate, Job, Run
 from bot.localhub.world import ACTIONS_APP_ID, World
 
 

@@ -3,7 +3,7 @@
 https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api
 """
 
-from bot.localhub.state import Json
+from bot.localhub.types import Json
 
 DOCS = "https://docs.github.com/rest"
 

@@ -3,26 +3,12 @@
 https://docs.github.com/en/webhooks/webhook-events-and-payloads
 """
 
-from bot.localhub import shapes, shapes_actions, shapes_code
-from bot.localhub.state import (
-    Account,
-    App,
-    CheckRun,
-    CheckSuite,
-    Comment,
-    Deployment,
-    DeploymentStatus,
-    Installation,
-    Issue,
-    Job,
-    Json,
-    Pull,
-    Repository,
-    Review,
-    ReviewComment,
-    Run,
-    Thread,
-)
+from bot.localhub import shapes, shapes_actions, shapes_apps, shapes_checks, shapes_code
+from bot.localhub.state import Repository
+from bot.localhub.state_apps import Account, App, Installation
+from bot.localhub.state_issues import Comment, Issue, Pull, Review, ReviewComment, Thread
+from bot.localhub.state_runs import CheckRun, CheckSuite, Deployment, DeploymentStatus, Job, Run
+from bot.localhub.types import Json
 from bot.localhub.world import World, node_id
 
 #: Which permission lets an App subscribe to an event; any one of several is enough.
@@ -35,6 +21,7 @@ EVENT_PERMISSION: dict[str, tuple[str, ...]] = {
     "deployment_protection_rule": ("actions", "deployments"),
     "deployment_status": ("deployments",),
     "issue_comment": ("issues", "pull_requests"),
+    "issue_dependencies": ("issues",),
     "issues": ("issues",),
     "merge_group": ("merge_queues",),
     "pull_request": ("pull_requests",),
@@ -98,7 +85,7 @@ def installation(
     """installation and installation_repositories: every App hears of its own."""
     payload: Json = {
         "action": action,
-        "installation": shapes.installation(world, one),
+        "installation": shapes_apps.installation(world, one),
         "sender": shapes.user(world, sender),
         "requester": None,
         **extra,
@@ -115,6 +102,28 @@ def issues(
         return
     payload = {"action": action, "issue": shapes.issue(world, repo, one), **extra}
     tell(world, repo, sender, "issues", payload=payload)
+
+
+def dependency(
+    world: World,
+    blocked: tuple[Repository, Issue],
+    blocking: tuple[Repository, Issue],
+    sender: Account,
+    how: str,
+) -> None:
+    """issue_dependencies: each of the two repositories is told in its own words."""
+    payload: Json = {
+        "blocked_issue_id": blocked[1].id,
+        "blocked_issue": shapes.issue(world, *blocked),
+        "blocking_issue_id": blocking[1].id,
+        "blocking_issue": shapes.issue(world, *blocking),
+    }
+    there = {"blocking_issue_repo": shapes.repository(world, blocking[0])}
+    told = payload | there | {"action": f"blocked_by_{how}"}
+    tell(world, blocked[0], sender, "issue_dependencies", payload=told)
+    here = {"blocked_issue_repo": shapes.repository(world, blocked[0])}
+    told = payload | here | {"action": f"blocking_{how}"}
+    tell(world, blocking[0], sender, "issue_dependencies", payload=told)
 
 
 def issue_comment(
@@ -208,7 +217,10 @@ def check_run(
     button: str | None = None,
 ) -> None:
     """check_run.*; a button and a re-run are heard only by the App that made the check."""
-    payload: Json = {"action": action, "check_run": shapes_code.hooked_check_run(world, repo, one)}
+    payload: Json = {
+        "action": action,
+        "check_run": shapes_checks.hooked_check_run(world, repo, one),
+    }
     if button is not None:
         payload["requested_action"] = {"identifier": button}
     only = one.suite.app if action in ("requested_action", "rerequested") else None
@@ -219,7 +231,7 @@ def check_suite(
     world: World, repo: Repository, one: CheckSuite, sender: Account, action: str
 ) -> None:
     """check_suite.requested and rerequested to the suite's App, completed to all."""
-    payload = {"action": action, "check_suite": shapes_code.check_suite(world, repo, one)}
+    payload = {"action": action, "check_suite": shapes_checks.check_suite(world, repo, one)}
     only = None if action == "completed" else one.app
     tell(world, repo, sender, "check_suite", payload=payload, only=only)
 

@@ -11,7 +11,9 @@ from typing import Any
 from bot.localhub import auth, events, merging, rest_pulls
 from bot.localhub.errors import Refused
 from bot.localhub.moments import stamp
-from bot.localhub.state import Issue, Json, Pull, Repository, Thread
+from bot.localhub.state import Repository
+from bot.localhub.state_issues import Issue, Pull, Thread
+from bot.localhub.types import Json
 from bot.localhub.wire import Answer, Call
 from bot.localhub.world import node_id, number_of
 

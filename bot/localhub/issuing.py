@@ -3,7 +3,9 @@
 from bot.localhub import events, shapes
 from bot.localhub.auth import Actor
 from bot.localhub.errors import forbidden, invalid
-from bot.localhub.state import Account, Issue, IssueEvent, Label, Reaction, Repository
+from bot.localhub.state import Repository
+from bot.localhub.state_apps import Account
+from bot.localhub.state_issues import Issue, IssueEvent, Label, Reaction
 from bot.localhub.world import World
 
 

@@ -12,11 +12,12 @@ from urllib.parse import parse_qsl, urlencode
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from bot.localhub import shapes
+from bot.localhub import shapes_apps
 from bot.localhub.auth import new_key
 from bot.localhub.errors import Refused, invalid
 from bot.localhub.pages import Pages
-from bot.localhub.state import Account, App, Json
+from bot.localhub.state_apps import Account, App
+from bot.localhub.types import Json
 from bot.localhub.world import World
 
 CODE_LIFE_S = 3600
@@ -66,7 +67,7 @@ def register(
     )
     world.apps[app.id] = app
     if app.hook_active:
-        world.deliver(app, "ping", shapes.ping(world, app))
+        world.deliver(app, "ping", shapes_apps.ping(world, app))
     return app
 
 

@@ -7,7 +7,9 @@ from bot.localhub import events, gitrepo, issuing, pulling, pushes
 from bot.localhub.auth import Actor
 from bot.localhub.errors import Refused
 from bot.localhub.gitrepo import GitFailed, Signature
-from bot.localhub.state import Account, Issue, Pull, Repository
+from bot.localhub.state import Repository
+from bot.localhub.state_apps import Account
+from bot.localhub.state_issues import Issue, Pull
 from bot.localhub.world import World
 
 #: https://docs.github.com/en/issues/tracking-your-work-with-issues/using-issues/linking-a-pull-request-to-an-issue

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from bot.localhub.pages import Pages
-from bot.localhub.state import Account, App
+from bot.localhub.state_apps import Account, App
 from bot.localhub.world import World
 
 CODE_LIFE_S = 600

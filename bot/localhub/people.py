@@ -6,7 +6,9 @@ from typing import Any
 
 import httpx
 
-from bot.localhub.state import Account, Json, Repository
+from bot.localhub.state import Repository
+from bot.localhub.state_apps import Account
+from bot.localhub.types import Json
 
 
 class Person:
@@ -61,6 +63,14 @@ class Person:
 
     async def react(self, repo: Repository, number: int, content: str) -> Json:
         return await self._json("POST", repo, f"/issues/{number}/reactions", {"content": content})
+
+    async def block(self, repo: Repository, number: int, by: Json) -> None:
+        """Have an issue wait for another, which may be another repository's."""
+        path = f"/issues/{number}/dependencies/blocked_by"
+        await self._json("POST", repo, path, {"issue_id": by["id"]})
+
+    async def unblock(self, repo: Repository, number: int, by: Json) -> None:
+        await self.ask("DELETE", _at(repo, f"/issues/{number}/dependencies/blocked_by/{by['id']}"))
 
     async def open_pull(
         self,

@@ -2,7 +2,10 @@
 
 from bot.localhub import shapes_code
 from bot.localhub.gitrepo import changes, git, merge_base, merged_tree, ref_sha
-from bot.localhub.state import CheckRun, DiffStats, Issue, Json, Pull, Repository
+from bot.localhub.state import Repository
+from bot.localhub.state_issues import DiffStats, Issue, Pull
+from bot.localhub.state_runs import CheckRun
+from bot.localhub.types import Json
 from bot.localhub.world import World
 
 GREEN = ("success", "neutral", "skipped")

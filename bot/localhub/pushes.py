@@ -6,7 +6,11 @@ from bot.localhub import actions, events, issuing, pulling
 from bot.localhub.auth import Actor
 from bot.localhub.gitrepo import NULL_SHA, GitFailed, git, log
 from bot.localhub.shapes_code import noreply, pushed_commit
-from bot.localhub.state import Account, CheckSuite, Issue, Json, Repository
+from bot.localhub.state import Repository
+from bot.localhub.state_apps import Account
+from bot.localhub.state_issues import Issue
+from bot.localhub.state_runs import CheckSuite
+from bot.localhub.types import Json
 from bot.localhub.world import World
 
 

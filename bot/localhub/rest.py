@@ -20,7 +20,8 @@ from bot.localhub.errors import Refused, forbidden, not_found, unprocessable
 from bot.localhub.faults import Fault, Faults, Reset, delay
 from bot.localhub.gitrepo import GitFailed
 from bot.localhub.routes import ROUTES
-from bot.localhub.state import Json, Repository
+from bot.localhub.state import Repository
+from bot.localhub.types import Json
 from bot.localhub.wire import Answer, Call, Route
 from bot.localhub.world import World
 

@@ -7,7 +7,8 @@ from bot.localhub import actions, deploying, shapes_actions
 from bot.localhub.errors import Refused, forbidden, not_found, unprocessable
 from bot.localhub.gitrepo import ref_sha
 from bot.localhub.moments import instant
-from bot.localhub.state import Gate, Job, Repository, Run, Workflow
+from bot.localhub.state import Repository
+from bot.localhub.state_runs import Gate, Job, Run, Workflow
 from bot.localhub.wire import Answer, Call, one_of
 from bot.localhub.workflow_file import dispatch_inputs, files_at
 

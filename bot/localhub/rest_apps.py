@@ -1,10 +1,11 @@
 """Apps: who am I, installations, tokens, the delivery log, the manifest conversion, people."""
 
-from bot.localhub import shapes
+from bot.localhub import shapes, shapes_apps
 from bot.localhub.auth import new_installation_token
 from bot.localhub.errors import Refused, forbidden, not_found, unprocessable
 from bot.localhub.moments import stamp
-from bot.localhub.state import App, Delivery, Installation, Json
+from bot.localhub.state_apps import App, Delivery, Installation
+from bot.localhub.types import Json
 from bot.localhub.wire import EMPTY, MAX_PER_PAGE, Answer, Call, created
 
 #: GitHub's limits for a token with 5,000 requests an hour.
@@ -42,7 +43,7 @@ async def app_by_slug(call: Call) -> Answer:
 
 async def installations(call: Call) -> Answer:
     rows = [one for one in call.world.installations.values() if one.app is _app(call)]
-    return call.page(rows, lambda one: shapes.installation(call.world, one))
+    return call.page(rows, lambda one: shapes_apps.installation(call.world, one))
 
 
 def _installation(call: Call) -> Installation:
@@ -53,21 +54,21 @@ def _installation(call: Call) -> Installation:
 
 
 async def installation(call: Call) -> Answer:
-    return Answer(json=shapes.installation(call.world, _installation(call)))
+    return Answer(json=shapes_apps.installation(call.world, _installation(call)))
 
 
 async def repository_installation(call: Call) -> Answer:
     rows = call.world.covering(call.repo, _app(call))
     if not rows:
         raise not_found()
-    return Answer(json=shapes.installation(call.world, rows[0]))
+    return Answer(json=shapes_apps.installation(call.world, rows[0]))
 
 
 async def account_installation(call: Call) -> Answer:
     account = call.world.account(call.params["account"])
     for one in call.world.installations.values():
         if one.app is _app(call) and one.account is account:
-            return Answer(json=shapes.installation(call.world, one))
+            return Answer(json=shapes_apps.installation(call.world, one))
     raise not_found()
 
 
@@ -134,32 +135,34 @@ async def revoke_token(call: Call) -> Answer:
 
 
 async def hook_config(call: Call) -> Answer:
-    return Answer(json=shapes.hook_config(_app(call)))
+    return Answer(json=shapes_apps.hook_config(_app(call)))
 
 
 async def set_hook_config(call: Call) -> Answer:
     one = _app(call)
     one.hook_url = call.optional("url", "Hook") or one.hook_url
     one.webhook_secret = call.optional("secret", "Hook") or one.webhook_secret
-    return Answer(json=shapes.hook_config(one))
+    return Answer(json=shapes_apps.hook_config(one))
 
 
 async def deliveries(call: Call) -> Answer:
     """The delivery log, newest first, by cursor as on GitHub."""
-    rows = [one for one in reversed(call.world.hooks.log) if _finished(call, one)]
+    mine = _app(call)
+    rows = [one for one in reversed(call.world.hooks.log) if one.app is mine and _is_over(one)]
     if "cursor" in call.query:
-        rows = [one for one in rows if one.id < call.whole("cursor", 0)]
+        before = call.whole("cursor", 0)
+        rows = [one for one in rows if one.id < before]
     size = min(max(call.whole("per_page", 30), 1), MAX_PER_PAGE)
     headers = {}
     if len(rows) > size:
         url = f"{call.world.api}/app/hook/deliveries?per_page={size}&cursor={rows[size - 1].id}"
         headers = {"Link": f'<{url}>; rel="next"'}
-    page = [shapes.delivery(call.world, one) for one in rows[:size]]
+    page = [shapes_apps.delivery(call.world, one) for one in rows[:size]]
     return Answer(json=page, headers=headers)
 
 
-def _finished(call: Call, one: Delivery) -> bool:
-    return one.app is _app(call) and one.status != "pending"
+def _is_over(one: Delivery) -> bool:
+    return one.status != "pending"
 
 
 def _delivery(call: Call) -> Delivery:
@@ -171,7 +174,7 @@ def _delivery(call: Call) -> Delivery:
 
 
 async def delivery(call: Call) -> Answer:
-    return Answer(json=shapes.full_delivery(call.world, _delivery(call)))
+    return Answer(json=shapes_apps.full_delivery(call.world, _delivery(call)))
 
 
 async def redeliver(call: Call) -> Answer:

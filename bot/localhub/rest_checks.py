@@ -1,10 +1,12 @@
 """Check runs, check suites and commit statuses."""
 
-from bot.localhub import events, merging, pulling, shapes_code
+from bot.localhub import events, merging, pulling, shapes_checks
 from bot.localhub.errors import forbidden, invalid, not_found, unprocessable
 from bot.localhub.gitrepo import resolve
 from bot.localhub.moments import instant
-from bot.localhub.state import App, CheckRun, CheckSuite, CommitStatus, Json
+from bot.localhub.state_apps import App
+from bot.localhub.state_runs import CheckRun, CheckSuite, CommitStatus
+from bot.localhub.types import Json
 from bot.localhub.wire import EMPTY, Answer, Call, created, limited, one_of
 
 OUTPUT_LIMIT = 65_535
@@ -46,7 +48,7 @@ async def create(call: Call) -> Answer:
     _apply(call, one, checked)
     events.check_run(call.world, call.repo, one, call.who, "created")
     await _completed(call, one, was_completed=False)
-    return created(shapes_code.check_run(call.world, call.repo, one))
+    return created(shapes_checks.check_run(call.world, call.repo, one))
 
 
 def _suite(call: Call, app: App, sha: str) -> CheckSuite:
@@ -171,7 +173,7 @@ def _find(call: Call) -> CheckRun:
 
 
 async def get(call: Call) -> Answer:
-    return Answer(json=shapes_code.check_run(call.world, call.repo, _find(call)))
+    return Answer(json=shapes_checks.check_run(call.world, call.repo, _find(call)))
 
 
 async def update(call: Call) -> Answer:
@@ -184,7 +186,7 @@ async def update(call: Call) -> Answer:
     was_completed = one.status == "completed"
     _apply(call, one, _checked(call))
     await _completed(call, one, was_completed=was_completed)
-    return Answer(json=shapes_code.check_run(call.world, call.repo, one))
+    return Answer(json=shapes_checks.check_run(call.world, call.repo, one))
 
 
 async def annotations(call: Call) -> Answer:
@@ -204,7 +206,7 @@ async def for_ref(call: Call) -> Answer:
     )
     rows = [one for one in call.visible(rows) if _matches(call, one)]
     return call.page_in(
-        "check_runs", rows, lambda one: shapes_code.check_run(call.world, call.repo, one)
+        "check_runs", rows, lambda one: shapes_checks.check_run(call.world, call.repo, one)
     )
 
 
@@ -220,7 +222,7 @@ async def suites_for_ref(call: Call) -> Answer:
     sha = await resolve(call.repo.path, call.params["ref"])
     rows = [one for one in call.repo.suites if one.head_sha == sha]
     return call.page_in(
-        "check_suites", rows, lambda one: shapes_code.check_suite(call.world, call.repo, one)
+        "check_suites", rows, lambda one: shapes_checks.check_suite(call.world, call.repo, one)
     )
 
 
@@ -262,7 +264,7 @@ async def create_status(call: Call) -> Answer:
         created_at=call.world.now(),
     )
     call.repo.statuses.append(one)
-    shape = shapes_code.status(call.world, call.repo, one)
+    shape = shapes_checks.status(call.world, call.repo, one)
     about = {"sha": sha, "name": call.repo.full_name, "branches": []}
     events.tell(call.world, call.repo, call.who, "status", payload=shape | about)
     await merging.try_queue(call.world, call.repo)
@@ -272,7 +274,7 @@ async def create_status(call: Call) -> Answer:
 async def statuses(call: Call) -> Answer:
     sha = await resolve(call.repo.path, call.params["ref"])
     rows = [one for one in reversed(call.repo.statuses) if one.sha == sha]
-    return call.page(rows, lambda one: shapes_code.status(call.world, call.repo, one))
+    return call.page(rows, lambda one: shapes_checks.status(call.world, call.repo, one))
 
 
 async def combined(call: Call) -> Answer:
@@ -293,7 +295,7 @@ async def combined(call: Call) -> Answer:
     answer = call.page_in(
         "statuses",
         list(newest.values()),
-        lambda one: shapes_code.simple_status(call.world, call.repo, one),
+        lambda one: shapes_checks.simple_status(call.world, call.repo, one),
     )
     from_page: Json = answer.json
     brief = {"id": call.repo.id, "name": call.repo.name, "full_name": call.repo.full_name}

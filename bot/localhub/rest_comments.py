@@ -4,7 +4,8 @@ from bot.localhub import events, shapes
 from bot.localhub.errors import forbidden, not_found
 from bot.localhub.issuing import check_writable
 from bot.localhub.rest_issues import issue_of, reacted, unreacted
-from bot.localhub.state import Comment, Issue, Json
+from bot.localhub.state_issues import Comment, Issue
+from bot.localhub.types import Json
 from bot.localhub.wire import EMPTY, Answer, Call, created
 
 

@@ -3,7 +3,7 @@
 from bot.localhub import deploying, pulling, shapes_actions
 from bot.localhub.errors import Refused, not_found, unprocessable
 from bot.localhub.gitrepo import resolve
-from bot.localhub.state import Deployment
+from bot.localhub.state_runs import Deployment
 from bot.localhub.wire import EMPTY, Answer, Call, created, one_of
 
 STATES = ("error", "failure", "inactive", "in_progress", "queued", "pending", "success")

@@ -20,7 +20,8 @@ from bot.localhub.gitrepo import (
     resolve,
     write_blob,
 )
-from bot.localhub.state import Json, Repository
+from bot.localhub.state import Repository
+from bot.localhub.types import Json
 from bot.localhub.wire import EMPTY, Answer, Call, created
 
 SHA = re.compile(r"[0-9a-f]{40}\Z")

@@ -3,7 +3,8 @@
 from bot.localhub import events, issuing, shapes
 from bot.localhub.errors import Refused, forbidden, invalid, not_found
 from bot.localhub.issuing import close, open_issue, put_label, record, reopen, take_label
-from bot.localhub.state import Issue, Json, Label, Reaction
+from bot.localhub.state_issues import Issue, Label, Reaction
+from bot.localhub.types import Json
 from bot.localhub.wire import EMPTY, Answer, Call, created, one_of
 
 TITLE_LIMIT = 256

@@ -4,7 +4,8 @@ from bot.localhub import events, issuing, merging, pulling, pushes, shapes, shap
 from bot.localhub.errors import Refused, invalid, unprocessable
 from bot.localhub.gitrepo import changes, git, log, merge_base, merged_tree, ref_sha
 from bot.localhub.rest_issues import TITLE_LIMIT, change_state
-from bot.localhub.state import Issue, Json, Pull
+from bot.localhub.state_issues import Issue, Pull
+from bot.localhub.types import Json
 from bot.localhub.wire import Answer, Call, created, one_of
 
 

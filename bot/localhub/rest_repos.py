@@ -8,7 +8,8 @@ from bot.localhub import pushes, shapes, shapes_code
 from bot.localhub.errors import Refused, invalid, not_found, unprocessable
 from bot.localhub.gitrepo import GitFailed, git, log, resolve, run_bytes
 from bot.localhub.rest_git import build_tree, commit_of
-from bot.localhub.state import Json, Repository
+from bot.localhub.state import Repository
+from bot.localhub.types import Json
 from bot.localhub.wire import Answer, Call
 
 #: GitHub folds the five roles into the four words of ``permission``.

@@ -5,7 +5,8 @@ from bot.localhub.errors import invalid, not_found, unprocessable
 from bot.localhub.issuing import check_writable
 from bot.localhub.rest_issues import reacted, unreacted
 from bot.localhub.rest_pulls import pull_of
-from bot.localhub.state import Issue, Json, Pull, Review, ReviewComment, Thread
+from bot.localhub.state_issues import Issue, Pull, Review, ReviewComment, Thread
+from bot.localhub.types import Json
 from bot.localhub.wire import BODY_LIMIT, EMPTY, Answer, Call, created, limited
 
 STATES = {"COMMENT": "COMMENTED", "APPROVE": "APPROVED", "REQUEST_CHANGES": "CHANGES_REQUESTED"}

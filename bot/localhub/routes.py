@@ -5,6 +5,7 @@ from bot.localhub import (
     rest_apps,
     rest_checks,
     rest_comments,
+    rest_dependencies,
     rest_deployments,
     rest_git,
     rest_issues,
@@ -16,6 +17,7 @@ from bot.localhub.wire import Route
 
 _R = "/repos/{owner}/{repo}"
 _ISSUE = _R + "/issues/{issue_number}"
+_BLOCKERS = _ISSUE + "/dependencies/blocked_by"
 _COMMENT = _R + "/issues/comments/{comment_id}"
 _PULL = _R + "/pulls/{pull_number}"
 _LINE = _R + "/pulls/comments/{comment_id}"
@@ -108,6 +110,10 @@ ROUTES = (
     Route("PATCH", _ISSUE, rest_issues.update, _WRITE),
     Route("GET", _ISSUE + "/comments", rest_comments.listing, _READ),
     Route("POST", _ISSUE + "/comments", rest_comments.create, _WRITE),
+    Route("GET", _BLOCKERS, rest_dependencies.blocked_by, "issues:read"),
+    Route("POST", _BLOCKERS, rest_dependencies.add, "issues:write", "triage"),
+    Route("DELETE", _BLOCKERS + "/{issue_id}", rest_dependencies.remove, "issues:write", "triage"),
+    Route("GET", _ISSUE + "/dependencies/blocking", rest_dependencies.blocking, "issues:read"),
     Route("GET", _ISSUE + "/events", rest_issues.history, _READ),
     Route("GET", _ISSUE + "/timeline", rest_issues.timeline, _READ),
     Route("GET", _ISSUE + "/labels", rest_issues.issue_labels, _READ),

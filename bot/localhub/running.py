@@ -10,7 +10,9 @@ from pathlib import Path
 from bot.localhub import act, deploying, events, shapes, workflow_file
 from bot.localhub.auth import new_job_token
 from bot.localhub.gitrepo import git
-from bot.localhub.state import Job, Json, Repository, Run, Step
+from bot.localhub.state import Repository
+from bot.localhub.state_runs import Job, Run, Step
+from bot.localhub.types import Json
 from bot.localhub.world import ACTIONS_APP_ID, World
 
 _LEVELS = {"notice": "notice", "warning": "warning", "error": "failure"}

@@ -1,20 +1,10 @@
 """People, repositories, issues and Apps as GitHub's JSON."""
 
 from bot.localhub.moments import iso, stamp
-from bot.localhub.state import (
-    Account,
-    App,
-    Comment,
-    Delivery,
-    Installation,
-    Issue,
-    IssueEvent,
-    Json,
-    Label,
-    Reaction,
-    Repository,
-)
-from bot.localhub.webhooks import hook_id
+from bot.localhub.state import Repository
+from bot.localhub.state_apps import Account, App
+from bot.localhub.state_issues import Comment, Issue, IssueEvent, Label, Reaction
+from bot.localhub.types import Json
 from bot.localhub.world import World, node_id
 
 _USER_LINKS = {
@@ -257,6 +247,7 @@ def issue(world: World, repo: Repository, one: Issue) -> Json:
         "author_association": association(world, repo, one.user),
         "reactions": reactions(one.reactions, url),
         "performed_via_github_app": app(world, one.app) if one.app else None,
+        "issue_dependencies_summary": _dependencies(world, one),
     }
     if one.pull:
         pull = f"{world.api}/repos/{repo.full_name}/pulls/{one.number}"
@@ -269,6 +260,18 @@ def issue(world: World, repo: Repository, one: Issue) -> Json:
             "merged_at": iso(one.pull.merged_at),
         }
     return shape
+
+
+def _dependencies(world: World, one: Issue) -> Json:
+    """How many issues this one waits for, and how many wait for it: the open ones, and all."""
+    ahead = [world.issue_by_id(each)[1] for each in one.blocked_by]
+    behind = [row for _, row in world.blocked_by(one.id)]
+    return {
+        "blocked_by": sum(each.state == "open" for each in ahead),
+        "total_blocked_by": len(ahead),
+        "blocking": sum(each.state == "open" for each in behind),
+        "total_blocking": len(behind),
+    }
 
 
 def full_issue(world: World, repo: Repository, one: Issue) -> Json:
@@ -333,91 +336,4 @@ def app(world: World, one: App) -> Json:
         "updated_at": stamp(one.created_at),
         "permissions": one.permissions,
         "events": one.events,
-    }
-
-
-def installation(world: World, one: Installation) -> Json:
-    """An installation of an App on an account."""
-    url = f"{world.api}/app/installations/{one.id}"
-    return {
-        "id": one.id,
-        "account": user(world, one.account),
-        "repository_selection": "all" if one.repository_ids is None else "selected",
-        "access_tokens_url": f"{url}/access_tokens",
-        "repositories_url": f"{world.api}/installation/repositories",
-        "html_url": f"{world.base_url}/settings/installations/{one.id}",
-        "app_id": one.app.id,
-        "client_id": one.app.client_id,
-        "app_slug": one.app.slug,
-        "target_id": one.account.id,
-        "target_type": one.account.kind,
-        "permissions": one.permissions,
-        "events": one.events,
-        "created_at": stamp(one.created_at),
-        "updated_at": stamp(one.created_at),
-        "single_file_name": None,
-        "has_multiple_single_files": False,
-        "single_file_paths": [],
-        "suspended_by": user(world, one.suspended_by) if one.suspended_by else None,
-        "suspended_at": iso(one.suspended_at),
-    }
-
-
-def delivery(world: World, one: Delivery) -> Json:
-    """A line of the delivery log."""
-    return {
-        "id": one.id,
-        "guid": one.guid,
-        "delivered_at": stamp(one.delivered_at or one.created_at),
-        "redelivery": one.redelivery,
-        "duration": one.duration,
-        "status": one.status,
-        "status_code": one.status_code,
-        "event": one.event,
-        "action": one.action,
-        "installation_id": one.installation_id,
-        "repository_id": one.repository_id,
-        "throttled_at": None,
-    }
-
-
-def full_delivery(world: World, one: Delivery) -> Json:
-    """A line of the delivery log with request and response."""
-    return delivery(world, one) | {
-        "url": one.app.hook_url,
-        "request": {"headers": one.request_headers or None, "payload": one.payload},
-        "response": {
-            "headers": one.response_headers or None,
-            "payload": one.response_body or None,
-        },
-    }
-
-
-def hook_config(one: App) -> Json:
-    """Where an App's webhooks go; the secret is masked as GitHub masks it."""
-    return {
-        "content_type": "json",
-        "insecure_ssl": "0",
-        "secret": "********",
-        "url": one.hook_url,
-    }
-
-
-def ping(world: World, one: App) -> Json:
-    """The payload of an App's first delivery."""
-    return {
-        "zen": "Keep it logically awesome.",
-        "hook_id": hook_id(one),
-        "hook": {
-            "type": "App",
-            "id": hook_id(one),
-            "name": "web",
-            "active": one.hook_active,
-            "events": one.events,
-            "config": hook_config(one),
-            "updated_at": stamp(one.created_at),
-            "created_at": stamp(one.created_at),
-            "app_id": one.id,
-            "deliveries_url": f"{world.api}/app/hook/deliveries",
-        },
     }

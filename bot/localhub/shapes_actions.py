@@ -3,17 +3,17 @@
 from bot.localhub.moments import iso, stamp
 from bot.localhub.shapes import app, repository, user
 from bot.localhub.shapes_code import pulls_at
-from bot.localhub.state import (
+from bot.localhub.state import Repository
+from bot.localhub.state_runs import (
     Deployment,
     DeploymentStatus,
     Environment,
     Gate,
     Job,
-    Json,
-    Repository,
     Run,
     Workflow,
 )
+from bot.localhub.types import Json
 from bot.localhub.world import World, node_id
 
 

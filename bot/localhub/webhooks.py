@@ -13,7 +13,8 @@ from collections.abc import Callable
 
 import httpx
 
-from bot.localhub.state import App, Clock, Delivery
+from bot.localhub.state_apps import App, Delivery
+from bot.localhub.types import Clock
 
 TIMEOUT_S = 10.0  #: GitHub gives up after ten seconds
 MAX_BODY = 25 * 1024 * 1024  #: GitHub does not send larger payloads at all

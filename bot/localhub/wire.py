@@ -13,7 +13,9 @@ from bot.localhub.faults import Faults
 from bot.localhub.gitrepo import Signature
 from bot.localhub.moments import instant
 from bot.localhub.shapes_code import noreply
-from bot.localhub.state import Account, Json, Repository
+from bot.localhub.state import Repository
+from bot.localhub.state_apps import Account
+from bot.localhub.types import Json
 from bot.localhub.world import World
 
 MAX_PER_PAGE = 100

@@ -3,7 +3,9 @@
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax
 """
 
+import asyncio
 import fnmatch
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,8 +15,8 @@ from typing import Any
 import yaml
 
 from bot.localhub.errors import unprocessable
-from bot.localhub.gitrepo import GitFailed, git
-from bot.localhub.state import Json
+from bot.localhub.gitrepo import GitFailed, git, run
+from bot.localhub.types import Json
 
 FOLDER = ".github/workflows"
 MAX_INPUTS = 25
@@ -33,19 +35,26 @@ class JobPlan:
     needs: tuple[str, ...]
 
 
-async def files_at(path: Path, ref: str) -> dict[str, Json]:
+async def files_at(path: Path, ref: str) -> Mapping[str, Json]:
     """The workflow files of a commit by path; what is not readable YAML is left out."""
     try:
-        listing = await git(path, "ls-tree", "--name-only", ref, f"{FOLDER}/")
+        tree = await git(path, "rev-parse", "--verify", f"{ref}:{FOLDER}")
     except GitFailed:
         return {}
-    found = {}
-    for name in listing.splitlines():
-        if name.endswith((".yml", ".yaml")):
-            source = parse(await git(path, "show", f"{ref}:{name}"))
-            if source is not None:
-                found[name] = source
-    return found
+    return await asyncio.to_thread(_files_in, path, tree)
+
+
+@functools.lru_cache(maxsize=256)
+def _files_in(path: Path, tree: str) -> Mapping[str, Json]:
+    """The same of a tree, which never changes; nobody writes into what is returned."""
+    names = run(path, "ls-tree", "--name-only", tree).splitlines()
+    texts = {
+        f"{FOLDER}/{name}": run(path, "show", f"{tree}:{name}")
+        for name in names
+        if name.endswith((".yml", ".yaml"))
+    }
+    read = {name: parse(text) for name, text in texts.items()}
+    return {name: source for name, source in read.items() if source is not None}
 
 
 def parse(text: str) -> Json | None:

@@ -10,20 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from bot.localhub.errors import Refused, not_found
-from bot.localhub.state import (
-    ROLES,
-    Account,
-    App,
-    Clock,
-    Delivery,
-    Grant,
-    Installation,
-    Issue,
-    Json,
-    Label,
-    Repository,
-    Run,
-)
+from bot.localhub.state import ROLES, Repository
+from bot.localhub.state_apps import Account, App, Delivery, Grant, Installation
+from bot.localhub.state_issues import Issue, Label
+from bot.localhub.state_runs import Run
+from bot.localhub.types import Clock, Json
 from bot.localhub.webhooks import Webhooks, encode
 
 CarryOut = Callable[["World", Repository, Run], Awaitable[None]]
@@ -189,9 +180,22 @@ class World:
             raise Refused(410, "This issue was deleted")
         if found.moved_to is not None:
             there, its_number = found.moved_to
-            location = f"{self.api}/repositories/{there.id}/issues/{its_number}"
+            location = f"{self.api}/repositories/{there}/issues/{its_number}"
             raise Refused(301, "Moved Permanently", location=location)
         return found
+
+    def issue_by_id(self, issue_id: int) -> tuple[Repository, Issue]:
+        """The issue of that id, and where it is. Raises 404."""
+        for repo in self.repositories.values():
+            for one in repo.issues.values():
+                if one.id == issue_id and not one.deleted and one.moved_to is None:
+                    return repo, one
+        raise not_found()
+
+    def blocked_by(self, issue_id: int) -> list[tuple[Repository, Issue]]:
+        """The issues that wait for that one."""
+        rows = [(repo, one) for repo in self.repositories.values() for one in repo.issues.values()]
+        return [(repo, one) for repo, one in rows if issue_id in one.blocked_by]
 
 
 def node_id(kind: str, number: int) -> str:

@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
-from bot.app import github_of
 from bot.config.settings import Settings
 from bot.domain import RepoRef
 from bot.errors import RateLimited, StepError, Transient
@@ -18,6 +17,7 @@ from bot.setup import connection
 from bot.setup.finding import Finding, bad, warning
 from bot.setup.machine import machine
 from bot.setup.repository import Visit, repository
+from bot.tooling import github_of
 from bot.workflow.repoconfig import SHARED
 
 MAX_REPOSITORIES = 30  #: about seven requests for each

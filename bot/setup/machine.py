@@ -1,8 +1,6 @@
 """What the doctor sees on this machine: settings, files, store, git, the cage, the models."""
 
 import asyncio
-import re
-import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,13 +10,12 @@ from bot.config.choices import AgentUse, CageKind
 from bot.config.environment import MODEL_KEYS, SETTINGS_FILE
 from bot.config.settings import Settings
 from bot.domain import Role
-from bot.errors import CageMissing, ConfigError
+from bot.errors import CageMissing, ConfigError, GitMissing
+from bot.github.git_program import git_program
 from bot.setup.finding import Finding, bad, good, warning
 from bot.tasks.sqlite import STORE_FILE, check
 from bot.workflow.registry import agents_of
 
-LEAST_GIT = (2, 38)  #: knows safe.bareRepository, which keeps planted repositories from running
-GIT_S = 10.0
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _KEYLESS = frozenset({"ollama", "bedrock", "vertexai", "test", "function"})  #: need no key of ours
 
@@ -97,23 +94,10 @@ def _store(settings: Settings) -> Finding:
 
 
 async def _git() -> Finding:
-    wanted = ".".join(map(str, LEAST_GIT))
-    fix = f"Install git {wanted} or newer."
-    if shutil.which("git") is None:
-        return bad("git", "git was not found", fix)
-    process = await asyncio.create_subprocess_exec(
-        "git", "--version", stdout=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL
-    )
-    async with asyncio.timeout(GIT_S):
-        said, _ = await process.communicate()
-    text = said.decode("utf-8", "replace").strip()
-    return good("git", text) if git_version(text) >= LEAST_GIT else bad("git", text, fix)
-
-
-def git_version(text: str) -> tuple[int, int]:
-    """(2, 39) of "git version 2.39.5 (…)"; (0, 0) where it does not say."""
-    found = re.search(r"(\d+)\.(\d+)", text)
-    return (int(found[1]), int(found[2])) if found is not None else (0, 0)
+    try:
+        return good("git", await git_program())
+    except GitMissing as error:
+        return bad("git", error.what, error.fix)
 
 
 async def _cage(settings: Settings) -> Finding:

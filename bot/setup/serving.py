@@ -6,12 +6,12 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.app import github_of
 from bot.config.settings import Settings
 from bot.door import serving
 from bot.setup.entrance import Entrance
 from bot.setup.wizard import make_wizard
 from bot.setup.work import Work
+from bot.tooling import github_of
 
 LIFE_S = 3600.0  #: GitHub's code is good for an hour, too
 

@@ -5,12 +5,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bot.domain import Cause, JournalLine, Outcome, Status, Task
+from bot.domain import MAX_PRIORITY, MIN_PRIORITY, Cause, JournalLine, Outcome, Status, Task
 from bot.errors import NotFound, WrongState
 from bot.log import bound
 from bot.tasks.changes import Changes
 from bot.tasks.estimates import learn
-from bot.tasks.rows import TASK_COLUMNS, line_params, order_key, task_from, task_params
+from bot.tasks.rows import (
+    TASK_COLUMNS,
+    TURN_S,
+    lane_of,
+    line_params,
+    order_key,
+    task_from,
+    task_params,
+)
 from bot.tasks.store import Row, Store, Tx
 
 SIGNAL_AGE_S = 86_400.0  #: a wake nobody waited for is kept this long
@@ -40,13 +48,19 @@ INSERT INTO journal (task_id, n, phase, round, turn, attempt, outcome, summary, 
 VALUES (:task_id, (SELECT coalesce(max(n), 0) + 1 FROM journal WHERE task_id = :task_id),
     :phase, :round, :turn, :attempt, :outcome, :summary, :cause,
     :started_at, :seconds, :spend_json, :by_whom, :evidence)
-RETURNING n
 """
 
 _OTHER_LIVE = """
 SELECT id FROM task WHERE repo_id = :repo_id AND issue = :issue AND issue > 0 AND id <> :id
-    AND status IN ('QUEUED', 'RUNNING', 'WAITING')
+    AND finished_at IS NULL
 """
+_LAST_TURN = f"""
+WITH level(n) AS (VALUES {", ".join(f"({n})" for n in range(MIN_PRIORITY, MAX_PRIORITY + 1))})
+SELECT max((
+    SELECT max(enqueued_at) FROM task
+    WHERE status = 'QUEUED' AND ready = 1 AND lane = :lane AND priority = level.n
+)) AS at FROM level WHERE n >= :priority
+"""  # noqa: S608 - our own constants
 _EARLY_SIGNAL = "SELECT n FROM signal WHERE key = :key AND n > :seen AND at > :since"
 
 
@@ -155,7 +169,7 @@ def save(
         task = replace(task, cancel_by="")  # an old cancellation must not end it again
     if task.status is Status.COMPLETED and row["status"] != Status.COMPLETED:
         learn(tx, task)
-    enqueued_at = now if revived else row["enqueued_at"]
+    enqueued_at = next_turn(tx, task, now) if revived else row["enqueued_at"]
     params = task_params(task, now) | {
         "seq": row["seq"],
         "held_fence": row["fence"],
@@ -171,11 +185,20 @@ def save(
     return task
 
 
-def add_line(tx: Tx, line: JournalLine) -> JournalLine:
-    """Append a line to its task's journal; the store gives the number."""
-    row = tx.one(_ADD_LINE, line_params(line))
-    assert row is not None
-    return replace(line, n=row["n"])
+def next_turn(tx: Tx, task: Task, now: float) -> float:
+    """The instant from which a task that is queued now counts as waiting: its place in the order.
+
+    That of a repository with nothing as urgent in the queue is now, and each further one is a turn
+    later, so that those of others come in between, and nothing less urgent of its own.
+    """
+    last = tx.one(_LAST_TURN, {"lane": lane_of(task.repo), "priority": task.priority})
+    at = None if last is None else last["at"]
+    return now if at is None else max(now, at + TURN_S)
+
+
+def add_line(tx: Tx, task_id: str, line: JournalLine) -> None:
+    """Append a line to a task's journal; the store gives the number."""
+    tx.run(_ADD_LINE, line_params(line) | {"task_id": task_id})
 
 
 def note(
@@ -207,7 +230,7 @@ def cancelled(tx: Tx, row: Row, by: str, now: float, trail: Trail | None = None)
         cancel_by=by,
     )
     task = task if trail is None else trail.on(task)
-    add_line(tx, note(task, Outcome.FAIL, summary, now, cause=Cause.PERSON, by=by))
+    add_line(tx, task.id, note(task, Outcome.FAIL, summary, now, cause=Cause.PERSON, by=by))
     return save(tx, row, task, now, picture_in=0.0)
 
 
@@ -224,7 +247,7 @@ def give_back(
         return save(tx, row, task, now, picture_in=limits.settle_s, lost=lost)
     summary = f"The step was begun {lost} times and never came to an end"
     task = replace(task, status=Status.DEAD, cause=Cause.POISON, summary=summary)
-    add_line(tx, note(task, Outcome.FAIL, summary, now, cause=Cause.POISON))
+    add_line(tx, task.id, note(task, Outcome.FAIL, summary, now, cause=Cause.POISON))
     return save(tx, row, task, now, picture_in=0.0, lost=lost)
 
 

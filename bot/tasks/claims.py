@@ -1,31 +1,31 @@
 """Who works on what: claims with a fence and a lease, and what happens when they are lost."""
 
-from collections.abc import Callable, Iterable, Mapping
-from itertools import islice
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from bot.domain import Status, Task
-from bot.tasks.base import READY, Group, give_back
+from bot.tasks.base import READY, Bells, Clock, Group, Limits, give_back
 from bot.tasks.rows import LOCAL_LANE, task_from
-from bot.tasks.store import Row, Tx
+from bot.tasks.store import Row, Store, Tx
+from bot.tasks.together import Together
 
-_FRONT = 16  #: rows looked at before the lanes are; nearly always the first one is free
+_SPARE = 15  #: rows looked at beyond those wanted, before the lanes are: nearly always enough
 
-_FREE = f"""
-(SELECT count(*) FROM task AS busy WHERE busy.status = 'RUNNING' AND busy.lane = head.lane)
-    < CASE WHEN lane.held_since IS NOT NULL THEN 0
-           WHEN lane.max_running IS NOT NULL THEN lane.max_running
-           WHEN head.lane = '{LOCAL_LANE}' THEN 1000000
-           ELSE :lane_limit END
+_ROOM = f"""
+CASE WHEN lane.held_since IS NOT NULL THEN 0
+     WHEN lane.max_running IS NOT NULL THEN lane.max_running
+     WHEN head.lane = '{LOCAL_LANE}' THEN 1000000
+     ELSE :lane_limit END
+- (SELECT count(*) FROM task AS busy WHERE busy.status = 'RUNNING' AND busy.lane = head.lane)
 """  # noqa: S608 - our own constants
 
-#: The first of the front whose lane has room: the same few microseconds at any length.
+#: The front, and the room in the lane of each: the same few microseconds at any length.
 CLAIM_FRONT = f"""
 WITH head AS MATERIALIZED (
     SELECT seq, lane, order_key FROM task WHERE status = 'QUEUED' AND ready = 1
-    ORDER BY order_key, seq LIMIT {_FRONT})
-SELECT head.seq FROM head LEFT JOIN lane ON lane.lane = head.lane
-WHERE {_FREE} ORDER BY head.order_key, head.seq LIMIT 1
+    ORDER BY order_key, seq LIMIT :front)
+SELECT head.seq, head.lane, {_ROOM} AS room FROM head LEFT JOIN lane ON lane.lane = head.lane
+ORDER BY head.order_key, head.seq
 """  # noqa: S608 - our own constants
 
 #: The front is full of busy lanes: jump from lane to lane (a skip-scan), compare their heads.
@@ -40,7 +40,7 @@ SELECT first.seq FROM head LEFT JOIN lane ON lane.lane = head.lane
 JOIN task AS first ON first.seq = (
     SELECT t.seq FROM task AS t WHERE t.status = 'QUEUED' AND t.ready = 1 AND t.lane = head.lane
     ORDER BY t.order_key, t.seq LIMIT 1)
-WHERE head.lane IS NOT NULL AND {_FREE}
+WHERE head.lane IS NOT NULL AND {_ROOM} > 0
 ORDER BY first.order_key, first.seq LIMIT 1
 """  # noqa: S608 - our own constants
 
@@ -69,32 +69,40 @@ def owner_name(name: str, boot_id: str) -> str:
 
 
 class Claims(Group):
+    def __init__(self, store: Store, now: Clock, bells: Bells, limits: Limits) -> None:
+        super().__init__(store, now, bells, limits)
+        self._asking = Together(self._claim_for)
+
     async def claim(self, owner: str) -> Task | None:
         """The next runnable task with room in its lane, now RUNNING under a new fence.
 
         Cancelling the caller does not undo a claim that was committed; its lease will run out.
         """
-        return next(iter(await self.claim_some(owner, 1)), None)
+        return await self._asking.ask(owner)
 
     async def claim_some(self, owner: str, at_most: int) -> list[Task]:
         """What `at_most` calls of `claim` would give, in one commit: ten slots, one wait for disk.
 
         Fewer tasks than that were asked for: there was no other that may run.
         """
+        found = await self._claim_for([owner] * at_most)
+        return [task for task in found if task is not None]
+
+    async def _claim_for(self, owners: Sequence[str]) -> list[Task | None]:
+        """A task for each of them in their order, as far as there are any."""
         now = self._now()
-        params = {"now": now, "owner": owner, "lane_limit": self.limits.lane_limit}
+        params: dict[str, Any] = {"now": now, "lane_limit": self.limits.lane_limit}
         params["lease_until"] = now + self.limits.lease_s
         params["picture_due"] = now + self.limits.settle_s
 
         def work(tx: Tx) -> list[Task]:
             tx.run(READY, params)  # first, so that the scan never has to skip a row
-            rows = iter(lambda: _claim_next(tx, params), None)
-            return [task_from(row) for row in islice(rows, at_most)]
+            return [task_from(row) for row in _claim(tx, owners, params)]
 
         tasks = await self._store.write(work)
         if tasks:
             self._ring_for(Status.RUNNING, *(task.id for task in tasks))
-        return tasks
+        return [*tasks, *[None] * (len(owners) - len(tasks))]
 
     async def next_wait(self) -> float | None:
         """Seconds for which the task that a free slot would take has waited; None: there is none.
@@ -104,8 +112,8 @@ class Claims(Group):
         params = {"now": self._now(), "lane_limit": self.limits.lane_limit}
 
         def work(tx: Tx) -> float | None:
-            head = _head(tx, params)
-            row = None if head is None else tx.one(_SINCE, {"seq": head["seq"]})
+            seqs = _front(tx, 1, params) or _lanes(tx, params)
+            row = tx.one(_SINCE, {"seq": seqs[0]}) if seqs else None
             return None if row is None else max(0.0, self._now() - row["run_at"])
 
         return await self._store.read(work)
@@ -158,10 +166,30 @@ class Claims(Group):
         return tasks
 
 
-def _head(tx: Tx, params: Mapping[str, Any]) -> Row | None:
-    return tx.one(CLAIM_FRONT, params) or tx.one(CLAIM_LANES, params)
+def _claim(tx: Tx, owners: Sequence[str], params: Mapping[str, Any]) -> list[Row]:
+    """The rows that are claimed now; only behind full lanes does each take a look of its own."""
+    rows: list[Row] = []
+    seqs = _front(tx, len(owners), params)
+    for owner in owners:
+        seqs = seqs or _lanes(tx, params)
+        if not seqs:
+            break
+        rows += tx.all(_CLAIM, {**params, "owner": owner, "seq": seqs.pop(0)})
+    return rows
 
 
-def _claim_next(tx: Tx, params: Mapping[str, Any]) -> Row | None:
-    head = _head(tx, params)
-    return None if head is None else tx.one(_CLAIM, {**params, "seq": head["seq"]})
+def _front(tx: Tx, wanted: int, params: Mapping[str, Any]) -> list[int]:
+    """So many of the front as may run, in the order in which single claims would take them."""
+    seqs: list[int] = []
+    room: dict[str, int] = {}
+    for head in tx.all(CLAIM_FRONT, {**params, "front": wanted + _SPARE}):
+        left = room.setdefault(head["lane"], head["room"])
+        if left > 0 and len(seqs) < wanted:
+            room[head["lane"]] = left - 1
+            seqs.append(head["seq"])
+    return seqs
+
+
+def _lanes(tx: Tx, params: Mapping[str, Any]) -> list[int]:
+    head = tx.one(CLAIM_LANES, params)
+    return [] if head is None else [head["seq"]]

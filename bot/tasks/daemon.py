@@ -17,6 +17,7 @@ from structlog.contextvars import bound_contextvars
 
 from bot import log
 from bot.domain import Task
+from bot.errors import Refused
 from bot.tasks.base import Clock, ids
 from bot.tasks.inbox import InboxRow
 from bot.tasks.opening import Alone, Company
@@ -30,6 +31,7 @@ LOOP_RETRY_S = 1.0  #: after a round that broke, usually because the store did
 INTAKE_RETRY_S = 5.0  #: doubled with every try of the same delivery
 PAINT_RETRY_S = 5.0  #: doubled with every try of the same picture
 MAX_RETRY_S = 900.0
+MOST_REFUSALS = 12  #: of one picture, within two hours; then it stays as it is until a change
 LAST_SWEEP_S = 10.0  #: nobody waits longer for the end of a program
 PAINTERS = 4  #: pictures painted at once
 
@@ -209,12 +211,25 @@ class ChimeraDaemon:
             try:
                 async with asyncio.timeout(self._deadlines.picture_s):
                     next_due = await self._paint(due.task)
+            except Refused as refusal:
+                await self._refused(due, refusal)
             except Exception:
                 _log.exception("picture could not be painted")
-                retry_at = self._now() + _backoff_s(PAINT_RETRY_S, due.tries)
-                await self._queue.picture_failed(due, retry_at)
+                await self._paint_later(due)
             else:
                 await self._queue.picture_done(due, next_due)
+
+    async def _refused(self, due: DuePicture, refusal: Refused) -> None:
+        """It is not offered for ever, as to an issue that is locked; the next change asks again."""
+        _log.warning("picture refused", tries=due.tries, error=str(refusal))
+        if due.tries >= MOST_REFUSALS:
+            await self._queue.picture_done(due, None)
+        else:
+            await self._paint_later(due)
+
+    async def _paint_later(self, due: DuePicture) -> None:
+        retry_at = self._now() + _backoff_s(PAINT_RETRY_S, due.tries)
+        await self._queue.picture_failed(due, retry_at)
 
     async def _ring_or(self, bell: asyncio.Event, at: float | None) -> None:
         """Sleep until the bell rings or the instant has come."""

@@ -13,11 +13,11 @@ _KNOWN = """
 SELECT seconds FROM duration WHERE lane = :lane
 ORDER BY CASE WHEN size = :size THEN 0 ELSE 1 END, n DESC LIMIT 1
 """
-_WORKED = "SELECT coalesce(sum(seconds), 0) AS seconds FROM journal WHERE task_id = :id"
 _LEARN = """
-INSERT INTO duration (lane, size, n, seconds) VALUES (:lane, :size, 1, :seconds)
+INSERT INTO duration (lane, size, n, seconds)
+SELECT :lane, :size, 1, coalesce(sum(seconds), 0) FROM journal WHERE task_id = :id
 ON CONFLICT (lane, size) DO UPDATE SET n = duration.n + 1,
-    seconds = duration.seconds + (:seconds - duration.seconds)
+    seconds = duration.seconds + (excluded.seconds - duration.seconds)
         / CASE WHEN duration.n < :memory THEN duration.n + 1 ELSE :memory END
 """
 
@@ -30,9 +30,7 @@ def estimated_s(tx: Tx, task: Task) -> float:
 
 def learn(tx: Tx, task: Task) -> None:
     """Take the work of a task that has just completed into account; waits are not work."""
-    worked = tx.one(_WORKED, {"id": task.id})
-    assert worked is not None, "a sum always has its row"
-    tx.run(_LEARN, _params(task) | {"seconds": float(worked["seconds"]), "memory": MEMORY})
+    tx.run(_LEARN, _params(task) | {"id": task.id, "memory": MEMORY})
 
 
 def _params(task: Task) -> dict[str, str | int | float]:

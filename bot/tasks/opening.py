@@ -11,7 +11,7 @@ from typing import Protocol
 from bot.errors import ConfigError
 from bot.tasks.base import Bells, Clock
 from bot.tasks.pool import ExecutorPool
-from bot.tasks.sqlite import SqliteStore
+from bot.tasks.sqlite import SqliteStore, backup
 from bot.tasks.store import Store
 
 
@@ -77,7 +77,7 @@ class Place:
 
     async def stand(self, now: Clock) -> Footing:
         """What a server stands on; `now` is its own clock. Raises StoreError, ConfigError."""
-        await asyncio.to_thread(self.path.parent.mkdir, parents=True, exist_ok=True)
+        await asyncio.to_thread(_made, self.path.parent)
         if not self.url:
             return Footing(store=await SqliteStore.open(self.path), now=now, company=Alone())
         with _packages():
@@ -87,12 +87,34 @@ class Place:
         clock = await store.clock()
         return Footing(store=store, now=clock, company=Cluster(self.url, clock))
 
+    async def backup(self, target: Path) -> None:
+        """Copy the store as it is into a new file, also while a server uses it.
+
+        Raises StoreError, ConfigError.
+        """
+        if not self.url:
+            await asyncio.to_thread(backup, self.path, target)
+            return
+        with _packages():
+            from bot.tasks.dump import dump  # noqa: PLC0415 - an optional extra
+        await dump(self.url, target)
+
     def __str__(self) -> str:
         if not self.url:
             return str(self.path)
         with _packages():
             from bot.tasks.postgres import shown  # noqa: PLC0415 - an optional extra
         return shown(self.url)
+
+
+def _made(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"the data directory {directory} cannot be made: {error.strerror}. Choose another with "
+            "--data-dir or CHIMERA_DATA_DIR"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -1,11 +1,13 @@
 """ExecutorPool: a bounded number of slots, each of which takes one task forward step by step.
 
-The pool is woken, it never polls: a bell rings when a task has become claimable, and a slot that
-has become free looks once more. One workflow's error never touches another: it is logged, the
-claim is given back, and the queue decides how often that may happen.
+The pool is woken: a bell rings when a task has become claimable, and a slot that has become free
+looks once more. It looks of itself only for what another process has queued. One workflow's
+error never touches another: it is logged, the claim is given back, and the queue decides how often
+that may happen.
 """
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from bot.tasks.queue import TaskQueue
 
 DEFAULT_SLOTS = 5
 RETRY_S = 2.0  #: before a step that broke in our own code runs again; the queue counts the tries
+LOOK_EVERY_S = 20.0  #: for tasks that another process on this store has queued
 STOP_S = 10.0  #: for a cancelled step to clean up behind itself
 STORE_RETRY_S = 1.0  #: before the next look at a store that could not be read
 
@@ -185,16 +188,21 @@ class ExecutorPool:
         if workers:
             await asyncio.wait(workers, timeout=timeout_s)
 
+    async def _called(self) -> None:
+        """The bell, or a while without one: who queued a task may have ended before it rang."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_EVERY_S):
+                await self._queue.bells.work.wait()
+        self._queue.bells.work.clear()
+
     async def _dispatch(self) -> None:
-        bell = self._queue.bells.work
         while not self._draining:
-            await bell.wait()
-            bell.clear()
+            await self._called()
             try:
                 await self._fill()
             except ChimeraError as error:
                 _log.error("nothing could be claimed", error=str(error))
-                asyncio.get_running_loop().call_later(STORE_RETRY_S, bell.set)
+                asyncio.get_running_loop().call_later(STORE_RETRY_S, self.nudge)
 
     async def _fill(self) -> None:
         """Claim until the slots or the claimable tasks are used up."""

@@ -6,24 +6,21 @@ queue has to know that there are others.
 """
 
 import asyncio
-import os
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from bot.errors import InputError, StoreError
 from bot.tasks.batches import Batches
 from bot.tasks.schema import MIGRATIONS, statements
-from bot.tasks.store import Row, Tx
+from bot.tasks.store import PARAMETER, Row, Tx
 
 CONNECTIONS = 4  #: of one machine: one writes, the others read
 LOCK = 0x4348494D  #: of every write; advisory locks belong to a database ("CHIM")
@@ -46,7 +43,6 @@ _DIALECT = (
     (" WITHOUT ROWID", ""),
 )
 _FIRST_EXTRA = "ALTER TABLE journal ADD COLUMN rowid BIGINT GENERATED ALWAYS AS IDENTITY UNIQUE"
-_PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z_0-9]*)")
 
 T = TypeVar("T")
 _Connection = psycopg.Connection[dict[str, Any]]
@@ -133,24 +129,6 @@ class PostgresStore:
         await clock.set()
         return clock
 
-    async def backup(self, target: Path | str) -> None:
-        """A dump in pg_restore's own format, made by the `pg_dump` of this machine."""
-        if await asyncio.to_thread(Path(target).exists):
-            raise StoreError(f"{target}: there is a file already; a backup never overwrites one")
-        parts = conninfo_to_dict(self.url)
-        secret = {"PGPASSWORD": str(word)} if (word := parts.pop("password", None)) else {}
-        place = make_conninfo("", **parts)  # all of it but the password, which others could read
-        argv = ["pg_dump", "--format=custom", f"--file={target}", f"--dbname={place}"]
-        try:
-            dump = await asyncio.create_subprocess_exec(
-                *argv, env=os.environ | secret, stderr=asyncio.subprocess.PIPE
-            )
-        except OSError as error:
-            raise StoreError(f"pg_dump: {error}. Install PostgreSQL's client programs") from error
-        _, said = await dump.communicate()
-        if dump.returncode:
-            raise StoreError(f"pg_dump: {said.decode('utf-8', 'replace').strip()}")
-
     async def close(self) -> None:
         self._closed = True
         await self._batches.finish()
@@ -225,7 +203,7 @@ def shown(url: str) -> str:
 
 @lru_cache(maxsize=512)
 def _translated(sql: str) -> str:
-    return _PARAMETER.sub(r"%(\1)s", sql.replace("%", "%%"))
+    return PARAMETER.sub(r"%(\1)s", sql.replace("%", "%%"))
 
 
 def _storable(value: Any) -> Any:

@@ -13,6 +13,7 @@ from bot.tasks.store import Row
 
 LOCAL_LANE = "local"  #: tasks without a repository share this one
 AGING_S = 3600.0  #: one step of priority is worth an hour of waiting
+TURN_S = 900.0  #: from one queued task of a repository to its next: what a task may well take
 
 _FACTS = TypeAdapter(Facts)
 _WAIT = TypeAdapter(Wait)
@@ -29,7 +30,7 @@ def lane_of(repo: RepoRef | None) -> str:
 
 
 def order_key(enqueued_at: float, priority: int, estimate_s: float) -> float:
-    """Smaller goes first. A constant, so that one index serves priority, waiting time and length.
+    """Smaller goes first. A constant, so that one index serves turn, priority, waiting and length.
 
     A task that is expected to work ten minutes longer lets pass what came up to ten minutes later.
     """
@@ -196,7 +197,7 @@ def spend_from(text: str) -> Spend:
 
 
 def _dump(adapter: TypeAdapter[Any], value: Facts | Wait | Spend) -> str:
-    if value is _NO_FACTS or value is _NO_SPEND:
+    if value in (_NO_FACTS, _NO_SPEND):
         return _NOTHING
     try:
         return adapter.dump_json(value, exclude_defaults=True).decode()

@@ -224,7 +224,17 @@ CREATE TABLE duration (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _TRAIL, _PLACES, _DURATIONS)
+#: A repository's queued tasks take turns with the others', so its last turn is looked up. And one
+#: index where two were: of an issue's tasks, of which one may be live (a claim leaves it alone).
+_TURNS = """
+DROP INDEX task_live;
+DROP INDEX task_issue;
+CREATE UNIQUE INDEX task_issue ON task
+    (repo_id, issue, (CASE WHEN finished_at IS NULL AND issue > 0 THEN 0 ELSE seq END));
+CREATE INDEX task_turn ON task (lane, priority, enqueued_at) WHERE status = 'QUEUED' AND ready = 1;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _TRAIL, _PLACES, _DURATIONS, _TURNS)
 
 
 def statements(migration: str) -> list[str]:

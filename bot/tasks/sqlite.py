@@ -11,17 +11,18 @@ import asyncio
 import itertools
 import os
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import aiosqlite
 
-from bot.errors import InputError, StoreError
+from bot.errors import StoreError
 from bot.tasks.batches import Batches
 from bot.tasks.schema import MIGRATIONS, statements
-from bot.tasks.store import Row, Tx
+from bot.tasks.sqlite_tx import SqliteTx
+from bot.tasks.store import Tx
 
 STORE_FILE = "chimera.db"  #: the store's name in the data directory
 BUSY_S = 5.0  #: how long another process may hold the lock before we say no
@@ -29,34 +30,6 @@ READERS = 2  #: an open reader holds up WAL checkpoints, so there are few and th
 CACHE_KIB = 32_768  #: taken as needed; holds the claim's indexes of a million queued tasks
 
 T = TypeVar("T")
-
-
-class SqliteTx:
-    """One open transaction. Statements name their parameters (`:id`) and fetch all at once."""
-
-    def __init__(self, raw: sqlite3.Connection) -> None:
-        self._raw = raw
-
-    def all(self, sql: str, params: Mapping[str, Any] | None = None) -> list[Row]:
-        """Every row of a query, or of a `RETURNING` clause."""
-        return list(self._execute(sql, params or {}).fetchall())
-
-    def one(self, sql: str, params: Mapping[str, Any] | None = None) -> Row | None:
-        """The first row, or None. The rest is fetched too: an unread cursor blocks COMMIT."""
-        rows = self.all(sql, params)
-        return rows[0] if rows else None
-
-    def run(self, sql: str, params: Mapping[str, Any] | None = None) -> int:
-        """How many rows a statement has changed."""
-        return self._execute(sql, params or {}).rowcount
-
-    def _execute(self, sql: str, params: Mapping[str, Any]) -> sqlite3.Cursor:
-        try:
-            return self._raw.execute(sql, params)
-        except UnicodeEncodeError:  # a lone surrogate, which JSON allows and UTF-8 does not
-            return self._raw.execute(sql, {k: _encodable(v) for k, v in params.items()})
-        except OverflowError as error:
-            raise InputError("a number does not fit into 64 bits") from error
 
 
 class SqliteStore:
@@ -181,7 +154,6 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
         path, timeout=BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=256
     )
     try:
-        raw.row_factory = sqlite3.Row
         raw.execute("PRAGMA journal_mode=WAL")
         raw.execute("PRAGMA synchronous=FULL")
         raw.execute("PRAGMA foreign_keys=ON")
@@ -311,7 +283,3 @@ def _store_error(path: Path, error: Exception) -> StoreError:
     else:
         hint = "Nothing was changed. Check the path, its rights and its disk."
     return StoreError(f"{path}: {text}. {hint}")
-
-
-def _encodable(value: Any) -> Any:
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

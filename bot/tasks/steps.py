@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, fields, replace
 
-from bot.domain import Cause, JournalLine, RepoRef, Status, Task
+from bot.domain import Cause, JournalLine, Outcome, RepoRef, Status, Task
 from bot.errors import LeaseLost, WrongState
-from bot.facts import Facts
+from bot.facts import Facts, Spend
 from bot.tasks.base import READY, SIGNAL_AGE_S, Group, Trail, add_line, cancelled, load, save
 from bot.tasks.inbox import close_delivery
-from bot.tasks.rows import task_from
+from bot.tasks.rows import line_params, task_from
 from bot.tasks.store import Row, Tx
 
 _UNSIGNAL = "DELETE FROM signal WHERE key = :key"
@@ -44,6 +44,9 @@ _PURGE = (
     "DELETE FROM transcript WHERE at < :month",
 )
 _MONTH_S = 30 * 86_400.0
+
+_LAST_SAID = "SELECT * FROM journal WHERE task_id = :task_id ORDER BY n DESC LIMIT 1"
+_SAYING = ("phase", "round", "turn", "attempt", "outcome", "summary")
 
 #: What a person may change while a step runs; the step's own change of it comes first.
 _SHARED = (
@@ -84,7 +87,8 @@ class Steps(Group):
                 raise LeaseLost(f"{before.id}: claim {before.fence} is not held any more")
             task = _released(_merged(before, after, task_from(row)), keep=keep, now=now)
             task, said = _obeyed(task, line)
-            add_line(tx, replace(said, task_id=before.id))
+            if not _said_already(tx, said):
+                add_line(tx, before.id, said)
             until = now + self.limits.lease_s
             return save(tx, row, task, now, picture_in=picture_in, lease_until=until)
 
@@ -117,7 +121,7 @@ class Steps(Group):
                 raise WrongState(_refusal(task, allowed))
             close_delivery(tx, inbox_id, f"task {task_id}", now)
             if line is not None:
-                add_line(tx, replace(line, task_id=task_id))
+                add_line(tx, task_id, line)
             changed = trail.on(fn(task))
             return self._changed(tx, row, changed, now=now, picture_in=picture_in)
 
@@ -234,11 +238,18 @@ class Steps(Group):
 
 def _merged(before: Task, after: Task, stored: Task) -> Task:
     """What the step changed, on top of what people changed while it ran."""
+    if stored == before and _own(after) == _own(stored):
+        return after
     kept = {n: getattr(stored, n) for n in _SHARED if getattr(after, n) == getattr(before, n)}
     facts = _merged_facts(before.facts, after.facts, stored.facts)
     return replace(
         after, id=stored.id, fence=stored.fence, cancel_by=stored.cancel_by, facts=facts, **kept
     )
+
+
+def _own(task: Task) -> tuple[str, int, str]:
+    """What no step changes."""
+    return task.id, task.fence, task.cancel_by
 
 
 def _merged_facts(before: Facts, after: Facts, stored: Facts) -> Facts:
@@ -253,6 +264,17 @@ def _released(task: Task, *, keep: bool, now: float) -> Task:
     if task.status is Status.RUNNING and not keep:
         return replace(task, status=Status.QUEUED, run_at=now)
     return task
+
+
+def _said_already(tx: Tx, line: JournalLine) -> bool:
+    """Whether a look at what is waited for has found nothing new, and cost nothing.
+
+    A task that looks every few minutes, for days, would bury its story otherwise.
+    """
+    if line.outcome is not Outcome.WAIT or line.spend != Spend() or line.evidence:
+        return False
+    last, new = tx.one(_LAST_SAID, {"task_id": line.task_id}), line_params(line)
+    return last is not None and all(last[name] == new[name] for name in _SAYING)
 
 
 def _obeyed(task: Task, line: JournalLine) -> tuple[Task, JournalLine]:

@@ -4,9 +4,11 @@ Two drivers keep this promise: `sqlite.py` for one machine, `postgres.py` for ma
 same SQL, so that one suite of tests speaks for both.
 """
 
+import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
+
+PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z_0-9]*)")  #: a named one, and no cast
 
 T = TypeVar("T")
 
@@ -48,10 +50,6 @@ class Store(Protocol):
 
     async def read(self, work: Callable[[Tx], T]) -> T:
         """Run `work` on a consistent snapshot that includes every acknowledged write."""
-        ...
-
-    async def backup(self, target: Path | str) -> None:
-        """Copy the whole store, while it is in use, into a new file."""
         ...
 
     async def close(self) -> None:

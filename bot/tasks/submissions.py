@@ -5,7 +5,7 @@ from typing import Any
 
 from bot.domain import Status, Task
 from bot.errors import InputError
-from bot.tasks.base import Group, Trail, load
+from bot.tasks.base import Group, Trail, load, next_turn
 from bot.tasks.estimates import estimated_s
 from bot.tasks.ids import new_id
 from bot.tasks.inbox import close_delivery
@@ -19,7 +19,8 @@ _INSERT = f"""
 INSERT INTO task ({", ".join(_COLUMNS)}) VALUES ({", ".join(f":{name}" for name in _COLUMNS)})
 """  # noqa: S608 - our own column names
 _OF_ISSUE = """
-SELECT * FROM task WHERE repo_id = :repo_id AND issue = :issue ORDER BY seq DESC
+SELECT id, finished_at, label_event_id FROM task WHERE repo_id = :repo_id AND issue = :issue
+ORDER BY seq DESC
 """
 _SAME_ID = "SELECT * FROM task WHERE id = :id"
 _REMEMBERED = "SELECT request_hash, task_id FROM idempotency WHERE key = :key"
@@ -74,7 +75,7 @@ def _by_key(tx: Tx, key: str, request_hash: str) -> Row | None:
     if row is None:
         return None
     if row["request_hash"] != request_hash:
-        raise InputError(f"Idempotency-Key {key!r} was used with another request; use a new one")
+        raise InputError("this Idempotency-Key was used with another request; use a new one")
     return load(tx, row["task_id"])
 
 
@@ -93,7 +94,7 @@ def _existing(tx: Tx, new: Task, label_event_id: str) -> Row | None:
         return None
     for row in tx.all(_OF_ISSUE, {"repo_id": new.repo.id, "issue": new.issue}):
         if row["finished_at"] is None or not _newer(label_event_id, row["label_event_id"]):
-            return row
+            return load(tx, row["id"])
     return None
 
 
@@ -113,11 +114,12 @@ def _insert(tx: Tx, new: Task, label_event_id: str, now: float) -> Task:
         run_at=max(new.run_at, now),
     )
     estimate_s = estimated_s(tx, task)
+    turn = next_turn(tx, task, now)
     params: dict[str, Any] = task_params(task, now) | {
         "label_event_id": label_event_id,
-        "enqueued_at": now,
+        "enqueued_at": turn,
         "estimate_s": estimate_s,
-        "order_key": order_key(now, task.priority, estimate_s),
+        "order_key": order_key(turn, task.priority, estimate_s),
         "picture_due": now,
     }
     tx.run(_INSERT, params)

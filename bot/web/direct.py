@@ -81,7 +81,7 @@ class DirectProtocol(ImpatientProtocol):
         if turn.disconnected or self.transport.is_closing():
             return
         own = self.server_state.default_headers
-        self.transport.write(answer.to_bytes(own if turn.keep_alive else [*own, _CLOSE]))
+        self.send_whole(answer.to_bytes(own if turn.keep_alive else [*own, _CLOSE]))
         if not turn.keep_alive:
             self.transport.close()
         self.on_response_complete()

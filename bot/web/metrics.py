@@ -28,7 +28,13 @@ from bot.web.parts import HealthPart
 from bot.web.statistics import ENDED, Numbers
 
 MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
-DEPENDENCIES = ("github", "agent", "other")  #: what stands before the colon in a breaker's name
+DEPENDENCIES = (
+    "github",
+    "actions",
+    "model",
+    "agent",
+    "other",
+)  #: what stands before the colon in a breaker's name
 Labels = tuple[str, ...]
 _QUANTILES = {"0.5": "p50_s", "0.95": "p95_s", "0.99": "p99_s"}
 

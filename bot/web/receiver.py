@@ -18,6 +18,7 @@ from bot.github.webhook import BadHeader, BadSignature, Delivery, Unreadable, pa
 from bot.log import get
 from bot.tasks.inbox import Inbox, NewDelivery
 from bot.web.answer import Answer
+from bot.web.arrivals import Arrivals, Arrived, Reply
 from bot.web.body import BodyReader
 from bot.web.parts import WebSettings
 from bot.web.problem import RETRY_AFTER_S, Problem
@@ -25,8 +26,6 @@ from bot.web.problem import RETRY_AFTER_S, Problem
 TOGETHER = 96 * 1024 * 1024  #: bytes of large bodies in memory at one time
 HOOK_PATHS = ("/webhook", "/api/github/webhooks")  #: the second is the name that Probot gave it
 OFF_THE_LOOP = 128 * 1024  #: bytes; hashing and parsing more would hold up the event loop
-
-Reply = Callable[[Answer], None]
 
 
 class Receiver:
@@ -47,8 +46,7 @@ class Receiver:
             together=TOGETHER,
             within_s=settings.body_deadline_s,
         )
-        self._arrived: list[tuple[Delivery, Reply]] = []
-        self._storing: set[asyncio.Task[None]] = set()
+        self._arrivals = Arrivals(self._take_all)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """202 accepted or ignored, 200 duplicate, 4xx the sender's fault, 503 ours. Never 500."""
@@ -59,33 +57,33 @@ class Receiver:
         await answer(scope, receive, send)
 
     def take(self, headers: Mapping[str, str], body: bytes, peer: str, reply: Reply) -> None:
-        """A small delivery, whole; `reply` is called once, now or when it is on the disk.
+        """A small delivery, whole; `reply` is called once, when it is refused or on the disk."""
+        self._arrivals.add(Arrived(headers, body, peer, reply))
 
-        Those that arrive in one turn of the loop are stored by one task and in one piece: a task
-        and a future for each would cost as much as the row.
-        """
-        try:
-            taken = self._sorted(self._parse(headers, body, peer))
-        except Exception as error:
-            reply(self._trouble(error))
+    async def _take_all(self, arrived: Sequence[Arrived]) -> None:
+        deliveries: list[Delivery] = []
+        replies: list[Reply] = []
+        for one in arrived:
+            taken = self._read(one)
+            if isinstance(taken, Answer):
+                one.reply(taken)
+            else:
+                deliveries.append(taken)
+                replies.append(one.reply)
+        if not deliveries:
             return
-        if isinstance(taken, Answer):
-            reply(taken)
-            return
-        if not self._arrived:
-            task = asyncio.create_task(self._store_arrived())
-            self._storing.add(task)
-            task.add_done_callback(self._storing.discard)
-        self._arrived.append((taken, reply))
-
-    async def _store_arrived(self) -> None:
-        arrived, self._arrived = self._arrived, []
         try:
-            answers = await self._store([delivery for delivery, _ in arrived])
+            answers = await self._store(deliveries)
         except Exception as error:
-            answers = [self._trouble(error)] * len(arrived)
-        for (_, reply), answer in zip(arrived, answers, strict=True):
+            answers = [self._trouble(error)] * len(deliveries)
+        for reply, answer in zip(replies, answers, strict=True):
             reply(answer)
+
+    def _read(self, one: Arrived) -> Delivery | Answer:
+        try:
+            return self._sorted(self._parse(one.headers, one.body, one.peer))
+        except Exception as error:
+            return self._trouble(error)
 
     async def _answer(self, headers: Mapping[str, str], receive: Receive, *, peer: str) -> Answer:
         try:

@@ -1,7 +1,9 @@
 """The table of routes: which path is served by what, and who may ask."""
 
+import functools
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import groupby
+from typing import Any
 from urllib.parse import urlencode
 
 from starlette.applications import Starlette
@@ -186,10 +188,9 @@ def make_web(parts: WebParts) -> Starlette:
         Health(parts),
         SignIn(parts, sessions),
     )
-    description = document(API, version=__version__)
 
     async def openapi(_request: Request) -> Response:
-        return json_response(description)
+        return json_response(_description())
 
     routes: list[BaseRoute] = [
         *(Route(path, receiver, methods=["POST"]) for path in HOOK_PATHS),
@@ -236,6 +237,12 @@ def _route(path: str, rows: Sequence[Row], serve: Serve, trouble: Trouble) -> Ro
             return trouble(request, Problem(500, "A mistake of ours; the log has its details."))
 
     return Route(path, endpoint, methods=list(by_method))
+
+
+@functools.cache
+def _description() -> dict[str, Any]:
+    """Made when somebody asks first: it takes as long as everything else at the start."""
+    return document(API, version=__version__)
 
 
 def _api_trouble(_request: Request, problem: Problem) -> Response:

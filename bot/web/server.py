@@ -27,7 +27,8 @@ class ImpatientProtocol(HttpToolsProtocol):
     _head_size = 0
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(cast(asyncio.Transport, _Together(transport, self.loop)))
+        self._together = _Together(transport, self.loop)
+        super().connection_made(cast(asyncio.Transport, self._together))
         self._watch()
 
     def data_received(self, data: bytes) -> None:
@@ -46,6 +47,10 @@ class ImpatientProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self.head_is_there()
+
+    def send_whole(self, answer: bytes) -> None:
+        """Send an answer that has no more pieces, without waiting for them."""
+        self._together.send(answer)
 
     def head_is_there(self) -> None:
         """Stop the clock."""
@@ -83,6 +88,11 @@ class _Together:
         if not self._pieces:
             self._loop.call_soon(self._flush)
         self._pieces.append(data)
+
+    def send(self, data: bytes) -> None:
+        """What was written, and this, now."""
+        self._pieces.append(data)
+        self._flush()
 
     def close(self) -> None:
         self._flush()

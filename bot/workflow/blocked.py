@@ -1,13 +1,17 @@
-"""An issue that says "Blocked by #12" begins when #12 is closed.
+"""An issue that waits for another begins when that one is closed.
 
-Only a line that begins with the words counts, so that a sentence about something else does not.
+GitHub may know of it ("Mark as blocked by" in the sidebar), or a line of the text says
+"Blocked by #12". Only a line that begins with the words counts, so that a sentence about something
+else does not.
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
-from bot.domain import RepoRef, Task, WaitFor
+from bot.domain import Task, WaitFor
 from bot.errors import Parked, Refused
 from bot.github.types import Issue
 from bot.workflow.hidden import visible
@@ -23,7 +27,13 @@ _LINE = re.compile(
 )
 _NUMBER = re.compile(r"(?<![\w/#])#(\d{1,10})\b")
 
-ReadIssue = Callable[[int], Awaitable[Issue]]
+
+class Issues(Protocol):
+    """The repository's issues, as far as they are read here; `github.Repo` has them."""
+
+    async def issue(self, number: int) -> Issue: ...
+
+    async def blocked_by(self, number: int) -> Sequence[Issue]: ...
 
 
 def named_blockers(text: str) -> tuple[int, ...]:
@@ -32,46 +42,79 @@ def named_blockers(text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(found))[:MAX_NAMED]
 
 
-def closed_key(repo: RepoRef, issue: int) -> str:
-    """What is signalled when an issue is closed."""
-    return f"closed:{repo.id}:{issue}"
+def closed_key(repository: str, issue: int) -> str:
+    """What is signalled when an issue of that repository (owner/name) waits for nobody any more."""
+    return f"closed:{repository.lower()}:{issue}"
 
 
-async def not_before_blockers(task: Task, read: ReadIssue, now: float) -> None:
-    """Let a task begin when nothing that its text names is open. Raises Parked."""
+async def not_before_blockers(task: Task, issues: Issues, now: float) -> None:
+    """Let a task begin when nothing that its issue waits for is open. Raises Parked."""
     if task.repo is None or not task.issue:
         return
-    for number in named_blockers(task.feature):
-        blocker = await _open(read, number) if number != task.issue else None
-        if blocker is None:
-            continue
-        reason = f"blocked by #{number}, which is open"
-        if await _leads_back(blocker, task.issue, read):
-            reason = (
-                f"blocked by #{number}, which is blocked by this issue in turn: "
-                "neither can begin until one of the two lines is taken out"
-            )
-        key = closed_key(task.repo, number)
-        raise Parked(WaitFor.BLOCKED, reason, until=now + LOOK_AGAIN_S, key=key)
+    here = _Here(task.repo.full_name, issues)
+    blocker = await here.first_open(task.issue, task.feature)
+    if blocker is None:
+        return
+    name = here.shown(blocker)
+    reason = f"blocked by {name}, which is open"
+    if await here.leads_back(blocker, task.issue):
+        reason = (
+            f"blocked by {name}, which is blocked by this issue in turn: "
+            "neither can begin until one of the two links is taken out"
+        )
+    key = closed_key(blocker.repository, blocker.number)
+    raise Parked(WaitFor.BLOCKED, reason, until=now + LOOK_AGAIN_S, key=key)
 
 
-async def _open(read: ReadIssue, number: int) -> Issue | None:
-    """The issue, if there is such a one and it is open."""
-    try:
-        issue = await read(number)
-    except Refused:  # deleted, or another's: nothing to wait for
-        return None
-    return issue if issue.state == "open" else None
+@dataclass(frozen=True, slots=True)
+class _Here:
+    """One repository's issues, and what each of them waits for."""
 
+    repository: str
+    issues: Issues
 
-async def _leads_back(blocker: Issue, origin: int, read: ReadIssue) -> bool:
-    """Whether the open issues that this one waits for lead back to where it began."""
-    seen, ahead = {blocker.number}, [blocker]
-    while ahead and len(seen) <= MAX_READ:
-        for number in named_blockers(visible(ahead.pop().body)):
-            if number == origin:
+    def ours(self, issue: Issue) -> bool:
+        return issue.repository.lower() == self.repository.lower()
+
+    def shown(self, issue: Issue) -> str:
+        return f"{'' if self.ours(issue) else issue.repository}#{issue.number}"
+
+    async def first_open(self, number: int, text: str) -> Issue | None:
+        return next(iter(await self._open(number, text, enough=1)), None)
+
+    async def leads_back(self, blocker: Issue, origin: int) -> bool:
+        """Whether the open issues that this one waits for lead back to where it began.
+
+        Only this repository's are followed: what another's wait for is not ours to read.
+        """
+        seen, ahead = {blocker.number}, [blocker] if self.ours(blocker) else []
+        while ahead and len(seen) <= MAX_READ:
+            one = ahead.pop()
+            text = visible(one.body)
+            if origin in named_blockers(text):
                 return True
-            if number not in seen:
-                seen.add(number)
-                ahead += [found] if (found := await _open(read, number)) else []
-    return False
+            for found in await self._open(one.number, text, enough=MAX_NAMED):
+                if self.ours(found) and found.number == origin:
+                    return True
+                if self.ours(found) and found.number not in seen:
+                    seen.add(found.number)
+                    ahead.append(found)
+        return False
+
+    async def _open(self, number: int, text: str, *, enough: int) -> list[Issue]:
+        """The open issues that an issue with this text waits for; no more than are enough."""
+        known = await self.issues.blocked_by(number)
+        found = [one for one in known if one.state == "open"]
+        told = {one.number for one in known if self.ours(one)} | {number}
+        for named in named_blockers(text):
+            if len(found) < enough and named not in told:
+                found += [one] if (one := await self._read(named)) is not None else []
+        return found
+
+    async def _read(self, number: int) -> Issue | None:
+        """The issue, if there is such a one and it is open."""
+        try:
+            issue = await self.issues.issue(number)
+        except Refused:  # deleted, or another's: nothing to wait for
+            return None
+        return issue if issue.state == "open" else None

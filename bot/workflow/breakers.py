@@ -24,7 +24,7 @@ COUNTED = frozenset({Cause.TRANSIENT, Cause.AUTH, Cause.TIMEOUT})
 
 
 class Breakers:
-    """One for each thing that Chimera depends on: a hub's installation, an agent."""
+    """One for each thing that Chimera depends on: an installation, a provider, an agent."""
 
     def __init__(self, lasting: Lasting, now: Callable[[], float]) -> None:
         self._lasting = lasting

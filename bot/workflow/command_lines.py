@@ -1,6 +1,7 @@
 """Where in a comment a command may stand.
 
-A command is a line that begins at column 0 with the prefix, inside a paragraph at the top level of
+A command is a line that begins at column 0 with the prefix (a phone may have written its first
+letter large), inside a paragraph at the top level of
 the Markdown. Code, quotes (with their lazy continuation), HTML, `<details>`, lists, headings,
 tables and footnotes hold no commands: people quote and explain them there.
 
@@ -17,7 +18,8 @@ from itertools import takewhile
 from markdown_it import MarkdownIt
 
 PREFIX = "/chimera"
-MAX_COMMANDS = 3
+MAX_COMMANDS = 3  #: of a comment that are carried out
+MAX_FOUND = MAX_COMMANDS + 1  #: so that it can be told that there were more
 MAX_LINES = 200
 MAX_CHARS = 16_384
 MAX_PARAGRAPH = 2000  #: characters of a paragraph with markup; one without is not parsed
@@ -38,8 +40,8 @@ _FOOTNOTE = re.compile(r" {0,3}\[\^")
 
 
 def command_lines(body: str, prefix: str = PREFIX) -> list[str]:
-    """The lines of `body` that are commands, whole and in order, at most three."""
-    if f"\n{prefix}" not in f"\n{body[:MAX_CHARS]}".replace("\r", "\n"):
+    """The lines of `body` that are commands, whole and in order, at most `MAX_FOUND`."""
+    if f"\n{prefix}" not in f"\n{body[:MAX_CHARS]}".replace("\r", "\n").lower():
         return []
     lines = _beginning(body)
     wanted = [n for n, line in enumerate(lines) if _meant(line, prefix)]
@@ -52,9 +54,9 @@ def command_lines(body: str, prefix: str = PREFIX) -> list[str]:
             continue
         allowance -= signs
         found += _visible(paragraph, prefix, references) if signs else _all(paragraph, prefix)
-        if len(found) >= MAX_COMMANDS:
+        if len(found) >= MAX_FOUND:
             break
-    return found[:MAX_COMMANDS]
+    return found[:MAX_FOUND]
 
 
 def _beginning(body: str) -> list[str]:
@@ -72,8 +74,9 @@ def _beginning(body: str) -> list[str]:
 
 
 def _meant(line: str, prefix: str) -> bool:
-    rest = line[len(prefix) :]
-    return line.startswith(prefix) and len(line) <= MAX_LINE and (not rest or rest[0] in " \t")
+    said, rest = line[: len(prefix)], line[len(prefix) :]
+    named = said in (prefix, prefix.title())
+    return named and len(line) <= MAX_LINE and (not rest or rest[0] in " \t")
 
 
 def _paragraphs(

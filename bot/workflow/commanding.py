@@ -85,7 +85,7 @@ class Commander:
     async def _one(self, asked: Asked, command: Command | Misspelt) -> str:
         task = await self._task(asked)
         if isinstance(command, Misspelt):
-            await self._answer(task, answers.misspelt(command))
+            await self._answer(asked, task, answers.misspelt(command))
             return "confused"
         config = await self.starter.config_for(asked.repo, task)
         role = await self.repo_of(asked.repo).role_of(asked.actor.login)
@@ -95,7 +95,7 @@ class Commander:
         spec = spec_of(command.verb)
         status = task.status if task is not None else None
         if (status is None and spec.needs_task) or (status and status not in spec.statuses):
-            await self._answer(task, answers.wrong_state(command.verb, task))
+            await self._answer(asked, task, answers.wrong_state(command.verb, task))
             return "confused"
         try:
             await self._do(asked, command, task)
@@ -103,7 +103,7 @@ class Commander:
             log.info("command_refused", verb=command.verb, by=asked.actor.login, why=str(refusal))
             return "-1"
         except WrongState as refusal:
-            await self._answer(task, answers.refused(command.verb, str(refusal)))
+            await self._answer(asked, task, answers.refused(command.verb, str(refusal)))
             return "confused"
         log.info("command_done", verb=command.verb, by=asked.actor.login, task=task and task.id)
         return "rocket"
@@ -172,7 +172,7 @@ class Commander:
             case _:
                 raise WrongState("this cannot be done here yet")
         if task is not None:
-            await self._answer(task, text)
+            await self._answer(asked, task, text)
         else:
             await self._reply(asked, text)
 
@@ -214,13 +214,15 @@ class Commander:
         found = await self.queue.find(asked.repo.id, asked.issue)
         return found or await self.queue.find_by_pull(asked.repo.id, asked.issue)
 
-    async def _answer(self, task: Task | None, text: str) -> None:
-        """Show it in the status comment, beside the last few."""
+    async def _answer(self, asked: Asked, task: Task | None, text: str) -> None:
+        """Show it in the status comment, beside the last few others."""
         if task is None:
             return
-        key = answers_key(task.id)
+        key, at = answers_key(task.id), self.now()
         known = json.loads(await self.lasting.value(key) or "[]")
-        await self.lasting.put(key, json.dumps([*known, text][-ANSWERS_KEPT:]))
+        others = [one for one in known if not one.startswith(text)]
+        stamped = answers.stamped(text, asked.actor.login, at, task.created_at)
+        await self.lasting.put(key, json.dumps([*others, stamped][-ANSWERS_KEPT:]))
         await self.queue.picture_soon(task.id)
 
     async def _react(self, asked: Asked, content: str) -> None:

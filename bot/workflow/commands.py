@@ -11,10 +11,12 @@ from enum import StrEnum
 
 from bot.config.choices import RepoRole, Verb
 from bot.domain import ENDED, MAX_PRIORITY, MIN_PRIORITY, Phase, Status
-from bot.workflow.command_lines import PREFIX, command_lines
+from bot.workflow.command_lines import MAX_COMMANDS, PREFIX, command_lines
 
 MAX_REASON = 500
 MAX_BUDGET_USD = 10_000.0
+UNKNOWN = "there is no such command"
+TOO_MANY = f"a comment has at most {MAX_COMMANDS} commands, and this one was left out"
 _SHA = frozenset("0123456789abcdef")
 
 LIVE = frozenset(Status) - ENDED
@@ -111,7 +113,7 @@ TABLE: tuple[Spec, ...] = (
         verb=Verb.CANCEL,
         least=RepoRole.TRIAGE,
         does="ends the task; what was made is kept",
-        aliases=("stop",),
+        aliases=("stop", "abort"),
     ),
     Spec(
         verb=Verb.PAUSE,
@@ -239,8 +241,10 @@ def possible(status: Status | None) -> list[Verb]:
 
 
 def parse_commands(body: str, prefix: str = PREFIX) -> list[Command | Misspelt]:
-    """The commands of a comment, in order, at most three."""
-    return [_parse(line, line[len(prefix) :].split()) for line in command_lines(body, prefix)]
+    """The commands of a comment, in order, at most three; the next one is told to be too many."""
+    lines = command_lines(body, prefix)
+    made = [_parse(line, line[len(prefix) :].split()) for line in lines[:MAX_COMMANDS]]
+    return made + [Misspelt(line=line, problem=TOO_MANY) for line in lines[MAX_COMMANDS:]]
 
 
 def _parse(line: str, words: Sequence[str]) -> Command | Misspelt:
@@ -248,13 +252,18 @@ def _parse(line: str, words: Sequence[str]) -> Command | Misspelt:
         return Command(verb=Verb.HELP)
     spec = _SPECS.get(words[0].lower()) if words[0].isascii() else None
     if spec is None:
-        near = get_close_matches(words[0].lower()[:30], list(_SPECS), n=1, cutoff=0.5)
-        nearest = _SPECS[near[0]].verb if near else None
-        return Misspelt(line=line, problem="there is no such command", nearest=nearest)
+        return Misspelt(line=line, problem=UNKNOWN, nearest=_nearest(words[0].lower()[:30]))
     made = _argued(spec, words[1:])
     if isinstance(made, Command):
         return made
     return Misspelt(line=line, problem=made, nearest=spec.verb)
+
+
+def _nearest(word: str) -> Verb | None:
+    """The verb that was perhaps meant: begun so, or spelt nearly so."""
+    begun = [name for name in _SPECS if name.startswith(word)]
+    near = begun or get_close_matches(word, list(_SPECS), n=1, cutoff=0.6)
+    return _SPECS[near[0]].verb if near else None
 
 
 def _argued(spec: Spec, args: Sequence[str]) -> Command | str:
@@ -271,7 +280,7 @@ def _argued(spec: Spec, args: Sequence[str]) -> Command | str:
 
 
 def _written(spec: Spec) -> str:
-    return f"it is written `{spec.usage}`"
+    return "that is not what may follow it" if spec.takes else "nothing may follow it"
 
 
 def _options(command: Command, words: Sequence[str]) -> Command | str:

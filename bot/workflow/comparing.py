@@ -5,7 +5,7 @@ anything has changed, which GitHub answers for free, and then in small helpings:
 much to make good does not keep the others waiting.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from bot.config.repo import RepoConfig
@@ -40,6 +40,7 @@ class Seen:
     pulls_tag: str = ""
     rounds: int = 0
     settled: set[tuple[int, str]] = field(default_factory=set)  #: issues as they were looked into
+    fresh: set[tuple[int, str]] = field(default_factory=set)  #: left to their deliveries once
     strays: set[str] = field(default_factory=set)  #: branches that were named in the log
 
 
@@ -65,6 +66,7 @@ class Comparer:
     starter: Starter
     survey: Survey
     repo_of: Callable[[RepoRef], Repo]
+    branches: Callable[[RepoRef, str], Awaitable[Sequence[str]]]  #: the hub's, that begin so
     stop: Callable[[str], bool]  #: end a running step of this task
     now: Callable[[], float]
     seen: dict[int, Seen] = field(default_factory=dict)
@@ -101,7 +103,9 @@ class Comparer:
         seen.issues_tag = found.etag
         if found.items is not None:
             seen.issues = found.items
-            seen.settled &= {(one.number, one.updated_at) for one in found.items}
+            listed = {(one.number, one.updated_at) for one in found.items}
+            seen.settled &= listed
+            seen.fresh &= listed
 
     async def _start_missed(self, repo: RepoRef, seen: Seen, budget: Budget) -> bool:
         """Start what a label has asked for; an issue that has not changed is looked into once
@@ -116,12 +120,20 @@ class Comparer:
             at_work = known is not None and not known.status.ended
             if at_work and not _waits_for_a_label(known):
                 continue
-            if (issue.number, issue.updated_at) in seen.settled:
+            if (issue.number, issue.updated_at) in seen.settled or self._is_fresh(issue, seen):
                 continue
             if not budget.take(MISSED_READS):
                 return False
             if await self._start(repo, issue, seen.label, known):
                 seen.settled.add((issue.number, issue.updated_at))
+        return True
+
+    def _is_fresh(self, issue: Issue, seen: Seen) -> bool:
+        """Whether what has changed it is probably on its way to us; the next round does not ask."""
+        shown = (issue.number, issue.updated_at)
+        if shown in seen.fresh or issue.updated_at < iso(self.now() - SETTLED_S):
+            return False
+        seen.fresh.add(shown)
         return True
 
     async def _start(self, repo: RepoRef, issue: Issue, label: str, known: Task | None) -> bool:
@@ -218,7 +230,7 @@ class Comparer:
     async def _name_strays(self, repo: RepoRef, seen: Seen) -> None:
         """Named once in the log, and left alone: what they hold may be all that is left of it."""
         mine = {one.head_ref: one.number for one in seen.pulls if one.author.is_bot}
-        branches = await self.starter.configs.branches(repo, seen.branches)
+        branches = await self.branches(repo, seen.branches)
         for branch in sorted({*branches, *mine} - seen.strays):
             ours = seen.branches and branch.startswith(seen.branches)
             if ours and await self.queue.find_by_branch(repo.id, branch) is None:

@@ -127,8 +127,7 @@ class Contexts:
             purse=Purse(lasting=tools.lasting, now=tools.now, daily_usd=tools.daily_usd),
             take=self._environments.take,
             open_pulls=self._open_pulls,
-            admit=self.breakers.admit,
-            answered=self.breakers.succeeded,
+            breakers=self.breakers,
             paint=self._paint_now,
             allowed_hosts=tools.allowed_hosts,
         )

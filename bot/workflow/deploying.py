@@ -91,7 +91,7 @@ async def deploy(
         return None
 
     dependency = f"actions:{repo.repo.full_name}"
-    await ctx.admit(dependency)
+    await ctx.breakers.admit(dependency)
     try:
         made = await ctx.effects.ensure(
             EffectKind.DISPATCH, name, {"workflow": workflow, **inputs}, call, look_up
@@ -99,7 +99,7 @@ async def deploy(
     except StepError as error:
         error.dependency = dependency
         raise
-    await ctx.answered(dependency)
+    await ctx.breakers.succeeded(dependency)
     return Deployment(
         name=name,
         environment=environment,

@@ -14,7 +14,8 @@ from typing import Any
 
 from bot.domain import JournalLine, Task
 from bot.effects import Effect
-from bot.facts import Deployment, Facts, Proof
+from bot.facts import Deployment, Facts, Proof, Spend
+from bot.workflow.report.costs import all_priced, costs
 
 VERSION = 1
 FIRST = "0" * 64  #: what the first link is chained to
@@ -51,13 +52,18 @@ def bundle(
         "production_validation": _proof(facts.production_validation),
         "rollback": {"target": facts.rollback_sha, "deployment": _deployment(facts.rollback)},
         "skipped": list(facts.skipped),
-        "cost": asdict(task.spend),
+        "cost": _cost(task.spend, journal),
         "result": {"status": task.status.value, "summary": task.summary},
         "journal": [_line(line) for line in journal],
         "effects": [_effect(effect) for effect in effects],
         "cage": cage,
     }
     return {"version": VERSION, "sections": sections, "chain": _chain(sections)}
+
+
+def text_sha256(text: str) -> str:
+    """The hash that is taken of a task's text together with the snapshot."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def faults_in(document: Mapping[str, Any]) -> list[str]:
@@ -105,6 +111,15 @@ def _commits(facts: Facts) -> dict[str, str]:
         "validated_tree": facts.validated_tree,
         "merge": facts.merge_sha,
     }
+
+
+def _cost(spend: Spend, journal: Sequence[JournalLine]) -> dict[str, Any]:
+    """`complete`: every answer has a price, so that the sum is all that was paid."""
+    phases = [
+        {"phase": cost.phase.value, **asdict(cost.spend), "complete": cost.complete}
+        for cost in costs(journal)
+    ]
+    return {**asdict(spend), "complete": all_priced(journal), "phases": phases}
 
 
 def _proof(proof: Proof | None) -> dict[str, Any] | None:

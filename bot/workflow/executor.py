@@ -33,6 +33,7 @@ from bot.tasks.ids import new_id
 from bot.tasks.queue import TaskQueue
 from bot.workflow import tracing
 from bot.workflow.breakers import hub_of
+from bot.workflow.evidence import text_sha256
 from bot.workflow.flow import ChimeraWorkflow, bounds_of, exhausted, follow, status_at
 from bot.workflow.phases.step import Ctx, Meter
 from bot.workflow.phases.table import PHASES
@@ -229,6 +230,7 @@ def create_chimera_task(
         id=new_id(now()),
         feature=text,
         title=text.splitlines()[0][:200],
+        text_sha256=text_sha256(text),
         repo=repo,
         target_url=target_url,
         priority=priority,

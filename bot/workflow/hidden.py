@@ -1,9 +1,10 @@
 """What a reader of an issue cannot see is taken out before an agent reads it.
 
 Hidden text is the usual carrier of an injection: HTML comments, zero-width and bidi characters,
-tag characters, variation selectors, and the alternative texts of images. This is tidiness and
-not the defence; the defence is that an agent has no power. Every scan goes forward once: a
-pattern with a lazy middle took 17 seconds on 65,536 hostile characters.
+tag characters, variation selectors, the alternative texts of images, and the titles of link
+definitions (`[//]: # (a comment)`). This is tidiness and not the defence; the defence is that an
+agent has no power. Every scan goes forward once: a pattern with a lazy middle took 17 seconds on
+65,536 hostile characters.
 """
 
 import re
@@ -14,13 +15,20 @@ _INVISIBLE = re.compile(
     "\ud800-\udfff\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 
+_TITLED = re.compile(  # https://spec.commonmark.org/0.31.2/#link-reference-definitions
+    r"""^( {0,3}\[[^\]\n]{1,300}+\]:[ \t]{0,99}+\S{1,2000}+)[ \t]{0,99}(?:\n[ \t]{0,99}|[ \t])"""
+    r"""(?:"[^"]{0,4000}"|'[^']{0,4000}'|\([^()]{0,4000}\))[ \t]{0,99}$""",
+    re.MULTILINE,
+)
+
 
 def visible(text: str) -> str:
     """`text` as a reader sees it."""
     text = _INVISIBLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     text = _without(text, "<!--", "-->", " ", unclosed_hides=True)
     text = _without(text, "<img", ">", " ", unclosed_hides=True)
-    return _without(text, "![", "]", "![]", unclosed_hides=False).strip()
+    text = _without(text, "![", "]", "![]", unclosed_hides=False)
+    return _TITLED.sub(r"\1", text).strip()
 
 
 def _without(text: str, opening: str, closing: str, instead: str, *, unclosed_hides: bool) -> str:

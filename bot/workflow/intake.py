@@ -5,13 +5,14 @@ do something is asked of GitHub, by role. Bots, ourselves among them, never comm
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from bot.config.choices import Verb
 from bot.domain import Actor, Phase, RepoRef, Status, Task, WaitFor
 from bot.events import (
+    BlockerRemoved,
     CheckButton,
     CheckSuiteEnded,
     CommentCreated,
@@ -42,9 +43,12 @@ from bot.workflow.deploying import run_key
 from bot.workflow.intake_places import PlaceIntake
 from bot.workflow.intake_pulls import PullIntake
 from bot.workflow.merging import approval_key, pull_key
+from bot.workflow.repoconfig import SHARED_IN
 from bot.workflow.starting import Starter, priority_of, text_hash, unconfirmed
 from bot.workflow.steering import mended
 
+#: What holds a task up before it begins.
+_AT_THE_DOOR = (WaitFor.BLOCKED, WaitFor.REVIEWERS, WaitFor.RATE_LIMIT)
 RERUN = "rerequested"  #: GitHub's own button on every check
 
 
@@ -77,6 +81,9 @@ class Intake:
                 await self._edited(event)
             case IssueGone():
                 await self._gone(event)
+            case BlockerRemoved():
+                key = closed_key(event.blocker_repository, event.blocker)
+                await self.queue.wake(key, inbox_id=inbox_id)
             case CommentCreated() if not event.sender.is_bot:
                 await self._commented(event)
             case ReviewSubmitted() if not event.sender.is_bot:
@@ -112,8 +119,10 @@ class Intake:
     # ── issues ───────────────────────────────────────────────────────────────────────────────
 
     async def _labeled(self, event: IssueLabeled, inbox_id: int) -> None:
+        if event.issue.is_pull or event.sender.is_bot:
+            return
         config = await self.starter.config_of(event.repo)
-        if event.label != config.trigger.label or event.issue.is_pull or event.sender.is_bot:
+        if event.label != config.trigger.label:
             return
         may_start, event_id = await asyncio.gather(
             self.starter.may_start(event.repo, event.sender, config),
@@ -133,8 +142,10 @@ class Intake:
         )  # fmt: skip
 
     async def _unlabeled(self, event: IssueUnlabeled, inbox_id: int) -> None:
+        if event.sender.is_bot:
+            return
         config = await self.starter.config_of(event.repo)
-        if event.label == config.trigger.label and not event.sender.is_bot:
+        if event.label == config.trigger.label:
             known = await self.queue.find(event.repo.id, event.issue.number)
             if known is None or _waits_for(known, WaitFor.RELABEL):
                 return
@@ -144,9 +155,10 @@ class Intake:
 
     async def _prioritised(self, event: IssueLabeled | IssueUnlabeled) -> None:
         """A priority label that comes or goes says what the priority is from now on."""
+        if event.sender.is_bot:
+            return
         config = await self.starter.config_of(event.repo)
-        names = {config.labels.priority_high.name, config.labels.priority_low.name}
-        if event.label not in names or event.sender.is_bot:
+        if event.label not in {config.labels.priority_high.name, config.labels.priority_low.name}:
             return
         task = await self.queue.find(event.repo.id, event.issue.number)
         if task is None or task.status.ended:
@@ -158,16 +170,20 @@ class Intake:
     async def _edited(self, event: IssueEdited) -> None:
         """Text that nobody has confirmed is not worked on: before pickup, an edit parks."""
         task = await self.queue.find(event.repo.id, event.issue.number)
-        if task is None or task.status is not Status.QUEUED or task.started_at is not None:
+        if task is None or not _before_work(task):
             return
         if task.text_sha256 == text_hash(event.issue):
             return
         at = self.commander.now()
-        await self.queue.change(task.id, lambda now: unconfirmed(now, at), expect={Status.QUEUED})
+        await self.queue.change(
+            task.id,
+            lambda now: unconfirmed(now, at) if _before_work(now) else now,
+            expect={Status.QUEUED, Status.WAITING},
+        )
 
     async def _gone(self, event: IssueGone) -> None:
         """The issue ends, and its task with it; a merge of the change may close it, too."""
-        await self.queue.wake(closed_key(event.repo, event.issue.number))
+        await self.queue.wake(closed_key(event.repo.full_name, event.issue.number))
         task = await self.queue.find(event.repo.id, event.issue.number)
         if task is None or task.status.ended:
             return
@@ -203,8 +219,7 @@ class Intake:
             repo=event.repo, actor=event.sender, issue=event.pull, commands=commands, via="review"
         )
         await self.commander.obey(asked)
-        if not commands:
-            await self.pulls.reviewed(event)
+        await self.pulls.reviewed(event)  # remarks beside a command count as well
 
     async def _approval(self, event: ReviewSubmitted) -> list[Command | Misspelt]:
         """An approving review is an approval, where one is waited for."""
@@ -263,13 +278,26 @@ class Intake:
     async def _pushed(self, event: Pushed) -> None:
         if event.ref == f"refs/heads/{event.repo.default_branch}":
             self.starter.configs.outdated(event.repo)
-            for task in await self.queue.live_of_repo(event.repo.id):
+            for task in await self._configured_by(event.repo):
                 if _waits_for(task, WaitFor.CONFIGURATION):
                     await self.queue.change(task.id, partial(mended, at=self.commander.now()))
+
+    async def _configured_by(self, repo: RepoRef) -> Sequence[Task]:
+        """The tasks whose configuration this repository may hold: its own, or all of its owner."""
+        if repo.name == SHARED_IN:
+            return await self.queue.live_of_installation(repo.installation_id)
+        return await self.queue.live_of_repo(repo.id)
 
 
 def _waits_for(task: Task, on: WaitFor) -> bool:
     return task.status is Status.WAITING and task.wait is not None and task.wait.on is on
+
+
+def _before_work(task: Task) -> bool:
+    """Whether nothing was made yet, so that the text may still become another."""
+    if task.status is Status.QUEUED:
+        return task.started_at is None
+    return any(_waits_for(task, on) for on in _AT_THE_DOOR) and not task.facts.base_sha
 
 
 def _of_commit(command: Command, sha: str) -> Command:

@@ -19,6 +19,7 @@ from bot.domain import Role
 from bot.errors import ConfigError, InputError
 from bot.github.git import Git
 from bot.github.git_process import git as run_git
+from bot.github.git_program import git_program
 from bot.tasks.lasting import Lasting
 from bot.tasks.ledger import Ledger
 from bot.tasks.queue import TaskQueue
@@ -54,9 +55,10 @@ async def local_parts(
 ) -> AsyncIterator[LocalParts]:
     """Everything that a local run needs, gone afterwards.
 
-    Raises InputError, ConfigError where an agent is missing, CageMissing.
+    Raises InputError, ConfigError where an agent is missing, CageMissing, GitMissing.
     """
     _all_there(agents)
+    await git_program()
     origin = await local_origin(repository)
     with tempfile.TemporaryDirectory(prefix="chimera-run-") as scratch:
         folder = Path(scratch)

@@ -16,9 +16,12 @@ from bot.github.changes import Changes
 from bot.workflow.evidence import bundle
 from bot.workflow.executor import ChimeraExecutor, create_chimera_task
 from bot.workflow.local import LocalParts, asked_of, local_parts
+from bot.workflow.local_record import keep
 from bot.workflow.phases.step import AgentsRegistry
 from bot.workflow.publish import branch_name
+from bot.workflow.replaying import Record
 from bot.workflow.report.words import WORKING_PHASES
+from bot.workflow.transcripts import unpacked
 from bot.workflow.workspace import Taken, Workspace
 
 TELL_EVERY_S = 0.2
@@ -46,6 +49,7 @@ class LocalRun:
     journal: tuple[JournalLine, ...]
     cage: str
     evidence_sha: str  #: the commit that carries the evidence, on top of the branch; or empty
+    record: Path  #: the file with the transcripts of the agents
 
 
 async def run_local(
@@ -79,7 +83,10 @@ async def run_local(
         journal = tuple(await parts.queue.journal(task.id))
         cage = parts.tools.cage.describe()
         sha = await _leave_evidence(parts, task, journal, cage)
-        return LocalRun(task=task, journal=journal, cage=cage, evidence_sha=sha)
+        stored = await parts.tools.lasting.transcripts(task.id)
+        runs = [unpacked(text) for text in stored.values()]
+        record = await keep(repository, Record(task=task, journal=journal, runs=runs))
+        return LocalRun(task=task, journal=journal, cage=cage, evidence_sha=sha, record=record)
 
 
 def _executor(parts: LocalParts, now: Callable[[], float]) -> ChimeraExecutor:
@@ -103,11 +110,13 @@ async def _follow(
     while True:
         done = running.done()
         with contextlib.suppress(NotFound):  # not submitted yet
-            for line in (await parts.queue.journal(task_id))[told:]:
-                tell.records(line)
-                told += 1
             task = await parts.queue.get(task_id)
-            if not done and task.phase is not phase and task.phase in WORKING_PHASES:
+            lines = (await parts.queue.journal(task_id))[told:]
+            for line in lines:
+                tell.records(line)
+            told += len(lines)
+            # The row was read before the journal: where lines have come, it may be a phase behind.
+            if not lines and task.phase is not phase and task.phase in WORKING_PHASES:
                 phase = task.phase
                 tell.enters(phase)
         if done:

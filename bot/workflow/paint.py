@@ -112,7 +112,7 @@ class Painter:
         finally:
             if not await self._queue.save_picture(task.id, dump(painted), was=before):
                 await self._doubt(task.id)
-        if refused:
+        if refused and not looks:  # what was put off comes first: nobody may look again after this
             raise refused[0]
         return min(looks, default=None)
 

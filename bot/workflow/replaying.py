@@ -6,6 +6,7 @@ deployment, the word of a person, the repository's CI) is told as not played.
 """
 
 import asyncio
+import itertools
 import tempfile
 import time
 from collections.abc import Sequence
@@ -14,14 +15,15 @@ from pathlib import Path
 
 from bot.agents.replay import ReplayAgent
 from bot.config.settings import Settings
-from bot.domain import Cause, JournalLine, Outcome, Phase, Role, Task
+from bot.domain import JournalLine, Phase, Role, Task
 from bot.errors import InputError, WrongState
 from bot.facts import Facts, Proof
 from bot.github.git import Git
 from bot.tasks.lasting import Lasting
 from bot.tasks.queue import TaskQueue
-from bot.workflow.executor import ChimeraExecutor
-from bot.workflow.local import local_parts
+from bot.workflow.flow import bounds_of
+from bot.workflow.local import LocalParts, local_origin, local_parts
+from bot.workflow.replay_rounds import ReplayExecutor, beyond_replay, steps
 from bot.workflow.report.words import WORKING_PHASES, counted, sha7
 from bot.workflow.transcripts import Transcript, recording_of, unpacked
 from bot.workflow.trouble import Retries, Triage
@@ -72,6 +74,29 @@ async def replay_of(
     return await replay(record, Git(settings.data_dir / "git"), key, config=config)
 
 
+async def _executor(parts: LocalParts, record: Record) -> ReplayExecutor:
+    origin = parts.tools.origin_of(None)
+    config = (await parts.tools.configs.of_task(_anew(record.task), origin)).config
+    return ReplayExecutor(
+        playable(record.journal),
+        served_here=_served_here(record.task.facts),
+        bounds=bounds_of(config),
+        queue=parts.queue,
+        context_for=parts.contexts.context_for,
+        triage=Triage(queue=parts.queue, now=time.time, retries_of=lambda _phase: ONCE),
+    )
+
+
+async def replay_local(
+    record: Record, repository: Path, *, config: tuple[str, bytes] | None = None
+) -> list[Compared]:
+    """`replay` of a local run, in a clone of the repository that it ran on. Raises InputError."""
+    with tempfile.TemporaryDirectory(prefix="chimera-replay-") as scratch:
+        git, origin = Git(Path(scratch) / "git"), await local_origin(repository)
+        await git.mirror(origin.url, origin.key, "")
+        return await replay(record, git, origin.key, config=config)
+
+
 async def replay(
     record: Record, git: Git, key: str, *, config: tuple[str, bytes] | None = None
 ) -> list[Compared]:
@@ -88,11 +113,7 @@ async def replay(
         clone = await _base(git, key, task.facts, Path(scratch) / "repository")
         agents = dict.fromkeys(Role, ReplayAgent(recording))
         async with local_parts(clone, agents, now=time.time, config=config) as parts:
-            triage = Triage(queue=parts.queue, now=time.time, retries_of=lambda _phase: ONCE)
-            executor = ChimeraExecutor(
-                queue=parts.queue, context_for=parts.contexts.context_for, triage=triage
-            )
-            done = await executor.execute_workflow(_anew(task))
+            done = await (await _executor(parts, record)).execute_workflow(_anew(task))
             played = Record(task=done.task, journal=await parts.queue.journal(task.id))
     return compared(record, played)
 
@@ -130,8 +151,8 @@ def _anew(task: Task) -> Task:
 
 
 def compared(recorded: Record, played: Record) -> list[Compared]:
-    """Phase by phase. Rounds that somebody outside asked for are left out, and so is their end."""
-    known = _before_outside(recorded.journal)
+    """Phase by phase, as far as what was recorded can be played."""
+    known = playable(recorded.journal)
     whole = len(known) == len(recorded.journal)
     then = _Side(task=recorded.task, journal=known, whole=whole)
     now = _Side(task=played.task, journal=played.journal, whole=whole)
@@ -150,19 +171,18 @@ def _can_be_played(phase: Phase, then: "_Side", now: "_Side") -> bool:
     """What was deployed by a workflow has no counterpart here; what was served in the cage has."""
     if phase in _HERE:
         return True
-    facts = then.task.facts
-    served = facts.staging is None or facts.staging.environment == EPHEMERAL
     reached = any(line.phase is phase for line in now.journal)
-    return then.whole and served and phase is not Phase.PRODUCTION_DEPLOYMENT and reached
+    production = phase is Phase.PRODUCTION_DEPLOYMENT
+    return then.whole and _served_here(then.task.facts) and not production and reached
 
 
-def _before_outside(journal: Sequence[JournalLine]) -> list[JournalLine]:
-    """The steps up to the first that went back for a reason which no recording holds."""
-    for n, line in enumerate(journal):
-        asked = line.outcome is Outcome.BACK and line.phase not in _HERE
-        if asked or line.by or line.cause in (Cause.CI, Cause.CONFLICT, Cause.PERSON):
-            return list(journal[:n])
-    return list(journal)
+def _served_here(facts: Facts) -> bool:
+    return facts.staging is None or facts.staging.environment == EPHEMERAL
+
+
+def playable(journal: Sequence[JournalLine]) -> list[JournalLine]:
+    """The steps up to the first that no recording can repeat."""
+    return list(itertools.takewhile(lambda line: not beyond_replay(line), journal))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,13 +195,9 @@ class _Side:
 
     def told(self, phase: Phase) -> str:
         """Verdicts, exit codes and what was made: equal where the phase went the same way."""
-        verdicts = [_verdict(line) for line in self.journal if line.phase is phase and _says(line)]
+        verdicts = [_verdict(line) for line in steps(self.journal) if line.phase is phase]
         made = _made(phase, self.task.facts) if self.whole or phase is _HERE[0] else []
         return "; ".join([", ".join(verdicts) or "no verdict", *made])
-
-
-def _says(line: JournalLine) -> bool:
-    return line.outcome is not Outcome.WAIT
 
 
 def _verdict(line: JournalLine) -> str:

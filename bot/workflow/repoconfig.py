@@ -1,11 +1,15 @@
 """The effective configuration of a repository: its own file, the organisation's, the server's.
 
-A task keeps the configuration of its base SHA; new work reads the default branch. Files come out
-of the git mirror, so reading them costs no API call.
+A task keeps the configuration of its base SHA, which this machine's mirror has once the task has
+begun; new work reads the default branch. That is asked of the hub, file by file: nobody who only
+has to know what counts waits for a clone.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import TypeVar
+from weakref import WeakValueDictionary
 
 from bot.config.layers import Effective, load_repo_config
 from bot.domain import RepoRef, Task
@@ -13,18 +17,18 @@ from bot.github.git import Git
 from bot.workflow.workspace import Origin
 
 PATH = ".github/chimera.yml"
-SHARED = "chimera.yml"  #: its name in the owner's `.github` repository
+SHARED_IN = ".github"  #: the owner's repository whose file is for all of them
+SHARED = "chimera.yml"  #: its name there
 SHARED_FRESH_S = 600.0
-MAX_BYTES = 64 * 1024 + 1  #: one more than is accepted, so that too much is told as such
-FRESH_S = 60.0  #: how long the head of a default branch is taken for new
+MAX_BYTES = 1024 * 1024  #: GitHub sends no more; a file above 64 KiB is told as too large
+FRESH_S = 60.0  #: how long the file of a default branch is taken for new
+MAX_KNOWN = 1000  #: configurations and files in memory
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
-    """What was read, and of which commit."""
-
-    effective: Effective
-    sha: str
+K = TypeVar("K")
+V = TypeVar("V")
+Layers = list[tuple[str, bytes]]  #: name and bytes, the nearest first
+ReadFile = Callable[[RepoRef, str, str], Awaitable[bytes | None]]
+"""A file of a repository as the hub has it: repository, path, branch or commit."""
 
 
 class Configs:
@@ -36,23 +40,26 @@ class Configs:
         origin_of: Callable[[RepoRef], Origin],
         now: Callable[[], float],
         server: tuple[str, bytes] | None = None,
-        shared_file: Callable[[RepoRef], Awaitable[bytes | None]] | None = None,
+        read: ReadFile | None = None,
     ) -> None:
+        """`read` is needed by all but local runs, which have no repository on a hub."""
         self._git = git
         self._origin_of = origin_of
         self._now = now
         self._server = server
-        self._shared_file = shared_file
-        self._shared: dict[str, tuple[float, bytes | None]] = {}
+        self._read = read
+        self._files: dict[tuple[str, ...], tuple[float, bytes | None]] = {}
+        self._reading: WeakValueDictionary[tuple[str, ...], asyncio.Lock] = WeakValueDictionary()
         self._known: dict[tuple[str, str], Effective] = {}
-        self._heads: dict[int, tuple[float, str]] = {}
-        self._valid: dict[int, Effective] = {}
+        self._valid: dict[int, tuple[Layers, Effective]] = {}
 
     async def of_task(self, task: Task, origin: Origin) -> Effective:
         """The configuration that the task keeps; before it has a base, the newest. Raises
         ConfigError.
         """
-        return await self._at(origin, _kept(task) or await self._head(origin))
+        if sha := _kept(task):
+            return await self._at(origin, sha)
+        return await self._read_at(origin, await self._head(origin))
 
     async def shown(self, task: Task) -> Effective:
         """The same for whoever only tells of the task: without a base, at most a minute old."""
@@ -63,57 +70,78 @@ class Configs:
 
     async def current(self, repo: RepoRef) -> Effective:
         """The configuration of the default branch, at most a minute old. Raises ConfigError."""
-        origin = self._origin_of(repo)
-        at, sha = self._heads.get(repo.id, (0.0, ""))
-        if self._now() - at > FRESH_S:
-            sha = await self._head(origin)
-            self._heads[repo.id] = (self._now(), sha)
-        self._valid[repo.id] = found = await self._at(origin, sha)
-        return found
+        own = await self._fresh(repo, PATH, repo.default_branch, FRESH_S)
+        layers = await self._layers(repo, own)
+        valid = self._valid.get(repo.id)
+        if valid is None or valid[0] != layers:
+            valid = self._valid[repo.id] = (layers, load_repo_config(layers))
+        return valid[1]
 
     def last_valid(self, repo: RepoRef) -> Effective | None:
         """What `current` gave last, since this process began; None where it never could."""
-        return self._valid.get(repo.id)
-
-    async def branches(self, repo: RepoRef, prefix: str) -> tuple[str, ...]:
-        """The branches that begin so, as `current` has seen them last."""
-        mirror = self._git.mirror_path(self._origin_of(repo).key)
-        return await self._git.branches(mirror, prefix) if mirror.exists() else ()
+        valid = self._valid.get(repo.id)
+        return valid[1] if valid is not None else None
 
     def outdated(self, repo: RepoRef) -> None:
         """The default branch was pushed to."""
-        self._heads.pop(repo.id, None)
+        for path in (PATH, SHARED):
+            self._files.pop(_place(repo, path), None)
 
     async def _head(self, origin: Origin) -> str:
         mirror = await self._git.mirror(origin.url, origin.key, await origin.token())
         return await self._git.rev_parse(mirror, f"refs/heads/{origin.default_branch}") or ""
 
     async def _at(self, origin: Origin, sha: str) -> Effective:
-        key = (origin.key, sha)
-        if key not in self._known:
-            self._known[key] = load_repo_config(await self._layers(origin, sha))
-            if len(self._known) > 1000:
-                self._known.pop(next(iter(self._known)))
-        return self._known[key]
+        known = self._known.get((origin.key, sha))
+        return known if known is not None else await self._read_at(origin, sha)
 
-    async def _layers(self, origin: Origin, sha: str) -> list[tuple[str, bytes]]:
+    async def _read_at(self, origin: Origin, sha: str) -> Effective:
+        """Read anew, for the owner's file may be another one since."""
+        own = await self._of_commit(origin, sha) if sha else None
+        found = load_repo_config(await self._layers(origin.repo, own))
+        _keep(self._known, (origin.key, sha), found)
+        return found
+
+    async def _of_commit(self, origin: Origin, sha: str) -> bytes | None:
+        """The file at a commit, which another machine may have fetched, and this one not."""
         mirror = self._git.mirror_path(origin.key)
-        if sha and not mirror.exists():  # a restored store without its mirrors
-            await self._head(origin)
-        own = await self._git.show(mirror, sha, PATH, limit=MAX_BYTES) if sha else None
+        here = mirror.exists() and await self._git.rev_parse(mirror, sha) is not None
+        if not here and self._read is not None and origin.repo is not None:
+            return await self._read(origin.repo, PATH, sha)
+        return await self._git.show(mirror, sha, PATH, limit=MAX_BYTES)
+
+    async def _layers(self, repo: RepoRef | None, own: bytes | None) -> Layers:
         layers = [(PATH, own)] if own is not None else []
-        if origin.repo is not None and (shared := await self._of_owner(origin.repo)) is not None:
-            layers.append((f"{origin.repo.owner}/.github:{SHARED}", shared))
+        if repo is not None and (shared := await self._of_owner(repo)) is not None:
+            layers.append((f"{repo.owner}/{SHARED_IN}:{SHARED}", shared))
         return [*layers, self._server] if self._server is not None else layers
 
     async def _of_owner(self, repo: RepoRef) -> bytes | None:
         """The file for all repositories of an owner, in its `.github` repository, if we see it."""
-        at, known = self._shared.get(repo.owner, (0.0, None))
-        if self._shared_file is None or self._now() - at < SHARED_FRESH_S:
-            return known
-        found = await self._shared_file(repo)
-        self._shared[repo.owner] = (self._now(), found)
-        return found
+        return await self._fresh(replace(repo, name=SHARED_IN), SHARED, "", SHARED_FRESH_S)
+
+    async def _fresh(self, repo: RepoRef, path: str, ref: str, most_s: float) -> bytes | None:
+        """A file as the hub has it, or had it at most so many seconds ago."""
+        if self._read is None:
+            return None
+        place = _place(repo, path)
+        async with self._reading.setdefault(place, asyncio.Lock()):  # two at once ask once
+            at, known = self._files.get(place, (0.0, None))
+            if self._now() - at > most_s:
+                known = await self._read(repo, path, ref)
+                _keep(self._files, place, (self._now(), known))
+        return known
+
+
+def _place(repo: RepoRef, path: str) -> tuple[str, ...]:
+    return (repo.owner, repo.name, path)
+
+
+def _keep(known: dict[K, V], key: K, value: V) -> None:
+    """Remember it, and forget what was learned first where that is too much."""
+    known[key] = value
+    if len(known) > MAX_KNOWN:
+        known.pop(next(iter(known)))
 
 
 def _kept(task: Task) -> str:

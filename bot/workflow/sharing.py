@@ -1,7 +1,8 @@
-"""What many machines tell each other through the store, so that together they keep one pace.
+"""What machines, and the processes of one, tell each other through the store to keep one pace.
 
 Creating calls are counted from the ledger, where every machine's are. A limit that GitHub named to
-one is kept by all. Breakers are rows already; only what is remembered of them has to be renewed.
+one is kept by all, and by whoever is started next. Breakers are rows already; only what is
+remembered of them has to be renewed.
 """
 
 import json
@@ -32,16 +33,18 @@ class Sharing:
         """Hear what the others did and were told, and tell them what we were."""
         self.breakers.look_again()
         self.github.recount(await self.ledger.made_since(self.now() - HOUR_S))
-        await self._share_limits()
+        await share_limits(self.github, self.lasting, self.now)
 
-    async def _share_limits(self) -> None:
-        stored = await self.lasting.value(LIMITS) or ""
-        theirs = {int(number): until for number, until in json.loads(stored or "{}").items()}
-        ours = self.github.limits()
-        for installation_id, until in theirs.items():
-            if until > ours.get(installation_id, 0.0):
-                self.github.hold_back(installation_id, until)
-        latest = {n: max(theirs.get(n, 0.0), ours.get(n, 0.0)) for n in {*theirs, *ours}}
-        kept = {number: until for number, until in latest.items() if until > self.now()}
-        if kept != theirs:  # lost to another machine's, it is told at the next look
-            await self.lasting.take(LIMITS, json.dumps(kept), instead_of=stored)
+
+async def share_limits(github: GitHub, lasting: Lasting, now: Callable[[], float]) -> None:
+    """Keep the limits that the store knows of, and store those that GitHub has named to us."""
+    stored = await lasting.value(LIMITS) or ""
+    theirs = {int(number): until for number, until in json.loads(stored or "{}").items()}
+    ours = github.limits()
+    for installation_id, until in theirs.items():
+        if until > max(now(), ours.get(installation_id, 0.0)):
+            github.hold_back(installation_id, until)
+    latest = {n: max(theirs.get(n, 0.0), ours.get(n, 0.0)) for n in {*theirs, *ours}}
+    kept = {number: until for number, until in latest.items() if until > now()}
+    if kept != theirs:  # lost to another machine's, it is told at the next look
+        await lasting.take(LIMITS, json.dumps(kept), instead_of=stored)

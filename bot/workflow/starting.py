@@ -1,6 +1,5 @@
 """How a labelled issue becomes a task: who may ask, what exactly was asked, once for each label."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -14,6 +13,7 @@ from bot.log import get
 from bot.tasks.ids import new_id
 from bot.tasks.lasting import Lasting
 from bot.tasks.queue import TaskQueue
+from bot.workflow.evidence import text_sha256
 from bot.workflow.hidden import visible
 from bot.workflow.repoconfig import Configs
 
@@ -91,9 +91,9 @@ class Starter:
             title=title,
             repo=repo,
             issue=issue.number,
-            text_sha256=text_hash(issue),
+            text_sha256=text_sha256(feature),
             requester=by.login,
-            target_url=target_url_of(issue.body),
+            target_url=target_url_of(feature),
             priority=priority or priority_of(issue.labels, config),
             budget_usd=budget_usd,
             created_at=at,
@@ -166,9 +166,8 @@ def unconfirmed(task: Task, at: float) -> Task:
 
 
 def text_hash(issue: IssueSnapshot) -> str:
-    """What tells whether the text is still the one that was labelled."""
-    text = f"{issue.title}\n\n{issue.body}"
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    """What tells whether the text is still the one that was labelled, as its readers see it."""
+    return text_sha256(readable(issue)[1])
 
 
 def target_url_of(body: str) -> str:
@@ -190,7 +189,7 @@ def priority_of(labels: tuple[str, ...], config: RepoConfig) -> int:
 def with_text(task: Task, issue: IssueSnapshot) -> Task:
     """The task with a newer text, which somebody has confirmed."""
     title, feature = readable(issue)
-    return replace(task, feature=feature, title=title, text_sha256=text_hash(issue))
+    return replace(task, feature=feature, title=title, text_sha256=text_sha256(feature))
 
 
 def readable(issue: IssueSnapshot) -> tuple[str, str]:

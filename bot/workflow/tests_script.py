@@ -31,6 +31,17 @@ _ASKED = re.compile(r"\s{0,99}\.")
 _TRY = re.compile(r"(?<![\w$.])try\s{0,9}\{")
 _CATCH = re.compile(r"\s{0,99}catch\s{0,9}(?:\([^()]{0,200}\)\s{0,9})?\{")
 _MINDS = re.compile(r"(?<![\w$])(?:throw|expect|assert|fail|reject)(?![\w$])")
+_PROMISED = re.compile(r"\s{0,99}\.\s{0,9}(?:rejects|resolves)(?![\w$])")
+_HEARD = re.compile(r"(?:(?<![\w$])(?:await|return|yield)|=>|[(\[,])\s{0,99}\Z")
+_OPTIONS = re.compile(r"\s{0,99},\s{0,99}\{[^{}]{0,300}\}")
+_OFF = re.compile(r"(?<![\w$])(?:skip|todo|fails)\s{0,9}(?::(?!\s{0,9}false)|[,}])")
+_ALONE = re.compile(r"(?<![\w$])only\s{0,9}:\s{0,9}true")
+_SKIP_CALL = re.compile(
+    r"(?<![\w$.])(?:(?:ctx|context|t|this|it|test)\s{0,9}\.\s{0,9})?skip\s{0,9}\(\s{0,9}(?!\d)"
+)
+_RETURN = re.compile(r"(?<![\w$.])return\s{0,9}(?=[;\n}])")
+_UNTRUE = re.compile(r"(?<![\w$.])if\s{0,9}\(\s{0,9}(?:false|0|null)\s{0,9}\)\s{0,9}\{")
+_NO_ROWS = re.compile(r"\(\s{0,99}\[\s{0,99}\]")
 _AFTER = re.compile(r"[{;}]\s{0,99}\Z")
 _BEFORE = 100  #: characters before an assertion that tell whether a condition is over it
 _TABLE_DEPTH = 2  #: of brackets around a row: those of the call and of the array
@@ -63,13 +74,14 @@ class _Assert:
 
 def read_script(text: str) -> list[TestCase]:
     """The tests of one file, titles joined with ` › ` as the runners print them."""
-    plain = _blanked(text)
+    plain = _without_dead(_blanked(text))
     round_, curly = _brackets(plain, "()"), _brackets(plain, "{}")
     asserts = [
         _Assert(at=m.start(), text=_statement(text, plain, m.start()), says=_says(plain, m, round_))
         for m in _ASSERT.finditer(plain)
     ]
     swallowing = _swallowing(plain, curly, [one.at for one in asserts])
+    skipping = [m.start() for m in _SKIP_CALL.finditer(plain)]
     opens, closes = sorted(curly), sorted(curly.values())
     starts = [m.end() for m in re.finditer("\n", text)]
     cases: list[TestCase] = []
@@ -90,7 +102,9 @@ def read_script(text: str) -> list[TestCase]:
         case = TestCase(
             name=" › ".join(r.title for r in (*around, region)),
             line=bisect_right(starts, region.start) + 1,
-            marks=region.marks + sum(r.marks for r in around),
+            marks=region.marks
+            + sum(r.marks for r in around)
+            + _between(skipping, region.start, region.end),
             only=region.only or any(r.only for r in around),
             swallows=_between(swallowing, region.start, region.end),
             cases=region.cases,
@@ -120,10 +134,12 @@ def _between(places: list[int], start: int, end: int) -> int:
 
 
 def _says(plain: str, call: re.Match[str], closing: dict[int, int]) -> bool:
-    """Whether anything is asked of what `expect(…)` was given: alone it never fails."""
+    """Whether anything is asked of what `expect(…)` was given, and heard: else it never fails."""
     if not call[0].startswith("expect") or "." in call[0]:
         return True
     end = closing.get(call.end() - 1, len(plain))
+    if _PROMISED.match(plain, end + 1):  # that nobody waits for, it fails after the test has passed
+        return _HEARD.search(plain, max(0, call.start() - _BEFORE), call.start()) is not None
     return _ASKED.match(plain, end + 1) is not None
 
 
@@ -149,14 +165,15 @@ def _regions(text: str, plain: str, closing: dict[int, int]) -> list[_Region]:
         opened = _arguments(plain, match.end(), closing, tabled="each" in chain or "for" in chain)
         if opened is None:
             continue
+        options = _options(text, plain, opened)
         regions.append(
             _Region(
                 start=opened,
                 end=closing.get(opened, len(plain)),
                 title=_title(text, opened),
                 is_group=match["kind"] in _GROUPS,
-                marks=len(chain & _SKIPS) + (match["prefix"] == "x"),
-                only="only" in chain or match["prefix"] == "f",
+                marks=len(chain & _SKIPS) + (match["prefix"] == "x") + bool(_OFF.search(options)),
+                only="only" in chain or match["prefix"] == "f" or bool(_ALONE.search(options)),
                 cases=_rows(plain, match.end(), opened),
             )
         )
@@ -175,8 +192,10 @@ def _arguments(plain: str, at: int, closing: dict[int, int], *, tabled: bool) ->
 
 
 def _rows(plain: str, start: int, opened: int) -> int:
-    """Rows of a written-out table between `each` and the arguments; 1 without one."""
+    """Rows of a table that is written out between `each` and the arguments; 1 without one."""
     table = plain[start:opened]
+    if _NO_ROWS.match(table):
+        return 0
     if table.startswith("`"):
         return max(1, sum(bool(line.strip()) for line in table.strip("` ").splitlines()) - 1)
     depth, rows, filled = 0, 0, False
@@ -200,6 +219,13 @@ _TITLE = re.compile(r"\(\s{0,99}([\"'`])((?:(?!\1)[^\\]|\\.){0,300})\1", re.DOTA
 def _title(text: str, opened: int) -> str:
     match = _TITLE.match(text, opened)
     return match[2] if match else "?"
+
+
+def _options(text: str, plain: str, opened: int) -> str:
+    """What stands in braces between the title and the test, as vitest and Node's runner take it."""
+    title = _TITLE.match(text, opened)
+    match = _OPTIONS.match(plain, title.end()) if title else None
+    return match[0] if match else ""
 
 
 def _statement(text: str, plain: str, at: int) -> str:
@@ -235,6 +261,27 @@ _OPAQUE = re.compile(
 def _blanked(text: str) -> str:
     """The text, equally long, with the inside of comments, strings and regexes blanked."""
     return _OPAQUE.sub(_blank, text)
+
+
+def _without_dead(plain: str) -> str:
+    """The text without what stands behind a `return` that always comes, or below `if (false)`."""
+    closing = _brackets(plain, "{}")
+    dead = [(m.end(), closing.get(m.end() - 1, m.end())) for m in _UNTRUE.finditer(plain)]
+    opened: list[int] = []
+    for sign in re.finditer(rf"[{{}}]|{_RETURN.pattern}", plain):
+        match sign[0][0]:
+            case "{":
+                opened.append(sign.start())
+            case "}":
+                del opened[-1:]
+            case _ if opened and _AFTER.search(plain, max(0, sign.start() - _BEFORE), sign.start()):
+                dead.append((sign.end(), closing.get(opened[-1], sign.end())))
+    kept, at = [], 0
+    for start, end in sorted(dead):
+        if start >= at:
+            kept += [plain[at:start], re.sub(r"[^\n]", " ", plain[start:end])]
+            at = max(at, end)
+    return "".join([*kept, plain[at:]])
 
 
 def _blank(match: re.Match[str]) -> str:

@@ -146,7 +146,8 @@ class Triage:
         return StepResult(verdict=verdict, facts=task.facts)
 
     async def _tell_breaker(self, task: Task, error: StepError) -> None:
-        if self.breakers is not None and (name := dependency_of(task, error)):
+        name = dependency_of(task, error)
+        if self.breakers is not None and name and not error.counted:
             await self.breakers.failed(name, error)
 
 

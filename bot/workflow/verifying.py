@@ -13,7 +13,7 @@ from bot.config.layers import load_repo_config
 from bot.errors import InputError, SetupFailed
 from bot.facts import Proof
 from bot.github.git import Git
-from bot.workflow.evidence import faults_in
+from bot.workflow.evidence import faults_in, text_sha256
 from bot.workflow.gates import freeze
 from bot.workflow.local import local_origin
 from bot.workflow.repoconfig import MAX_BYTES, PATH
@@ -48,9 +48,18 @@ async def verify(
     note("chain", not faults, "; ".join(faults) or "every section is the one that was written")
     if faults:
         return done
+    _trigger(document["sections"]["trigger"], note)
     with tempfile.TemporaryDirectory(prefix="chimera-verify-") as scratch:
         await _Rerun(document["sections"], Path(scratch), note, config).run(repository)
     return done
+
+
+def _trigger(said: Mapping[str, Any], note: Callable[[str, bool, str], None]) -> None:
+    """The text is the one whose hash was taken when the task was made."""
+    real = text_sha256(str(said["text"]))
+    told = f"the text's hash is {real[:7]}"
+    same = real == said["text_sha256"]
+    note("trigger", same, told if same else f"{told}; the bundle says {said['text_sha256'][:7]}")
 
 
 class _Rerun:

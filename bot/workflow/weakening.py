@@ -82,6 +82,8 @@ def _not_real(case: TestCase) -> str | None:
         return f"{case.name} fails whatever the program does"
     if case.marks:
         return f"{case.name} is skipped, or expected to fail"
+    if not case.cases:
+        return f"{case.name} has no parameter sets, so that it never runs"
     if case.swallows:
         return f"{case.name} catches its own failed assertion"
     if case.only:

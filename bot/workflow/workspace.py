@@ -112,9 +112,13 @@ class Workspace:
         """What `newer` has beyond `older`, the newest first."""
         return await self._git.log(self._mirror, older, newer)
 
+    async def paths(self, sha: str) -> Sequence[str]:
+        """The files of a commit."""
+        return await self._git.files(self._mirror, sha)
+
     async def file_map(self, sha: str) -> str:
         """The paths of a commit, one a line, bounded."""
-        text = "\n".join(await self._git.files(self._mirror, sha))
+        text = "\n".join(await self.paths(sha))
         return text if len(text) <= MAX_MAP else text[:MAX_MAP] + "\n… and more; use the tools"
 
     async def diff(self, base: str, head: str) -> Diff:

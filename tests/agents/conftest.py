@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from bot.agents.agent import AgentEvent, Brief, Limits
 from bot.agents.cage import Cage
+from bot.agents.dependency import Breakers, NoBreakers
 from bot.agents.roster import ROSTER
 from bot.domain import Role
 
@@ -64,6 +65,7 @@ def brief(cage: Cage, checkout: Path) -> MakeBrief:
         limits: Limits | None = None,
         protect: tuple[str, ...] = (),
         read_only: bool | None = None,
+        breakers: Breakers | None = None,
     ) -> Brief:
         card = ROSTER[role]
         return Brief(
@@ -77,6 +79,7 @@ def brief(cage: Cage, checkout: Path) -> MakeBrief:
             limits=limits or Limits(wall_s=60),
             protect=protect,
             read_only=card.read_only if read_only is None else read_only,
+            breakers=breakers or NoBreakers(),
         )
 
     return make

@@ -94,6 +94,7 @@ class ModelServer:
     left: asyncio.Event = field(default_factory=asyncio.Event)  #: somebody hung up on us
     url: str = ""
     answered: int = 0  #: how many requests got an answer that a provider would bill
+    billing: bool = True  #: whether Chat streams end with the bill that was asked for
     _said: int = 0
 
     def says_now(self, *turns: Turn) -> None:
@@ -110,6 +111,8 @@ class ModelServer:
         try:
             heard = await _request(reader)
             self.heard.append(heard)
+            if not self.billing:
+                heard.body.pop("stream_options", None)
             dialect = DIALECTS[_kind(heard.target)](heard)
             await self._speak(self._turn(heard), dialect, reader, writer)
         except (OSError, asyncio.IncompleteReadError):
@@ -118,7 +121,8 @@ class ModelServer:
             writer.close()
 
     def _turn(self, heard: Heard) -> Turn:
-        if not heard.body.get("tools"):  # a title for the conversation, a summary
+        only_faults = all(isinstance(turn, Fault) for turn in self.turns)
+        if not heard.body.get("tools") and not only_faults:  # a title, a summary, the doctor
             return Say(text="A title")
         self._said += 1
         return self.turns[min(self._said, len(self.turns)) - 1]

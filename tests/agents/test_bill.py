@@ -54,10 +54,13 @@ async def test_what_was_answered_before_the_provider_failed_is_on_the_bill(
         choice = ModelChoice(model="openai-chat:gpt-4o", base_url=f"{server.url}/v1", api_key="k")
         with pytest.raises(error):
             await LlmAgent(choice).run(brief(limits=Limits(wall_s=60)), events.append)
-    used = used_so_far(events)
+    whole = [event for event in events if event.used is not None][:2]
+    used = used_so_far(whole)
     assert (used.requests, used.input_tokens) == (2, 2 * INPUT_TOKENS)
     assert used.output_tokens == 2 * OUTPUT_TOKENS
     assert used.cost_usd is not None
+    broken_off = isinstance(trouble, CutOff)  # what was said of such an answer is paid for, too
+    assert used_so_far(events).requests == 2 + broken_off
 
 
 async def test_a_run_that_is_cancelled_has_its_bill(

@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from bot.agents.fitting import AROUND, fitted
 from bot.agents.replies import (
     MAX_FINDINGS,
     Comment,
@@ -73,11 +76,40 @@ def test_words_of_strangers_are_not_templates_and_cannot_close_their_fence() -> 
     assert said.count(f">>> end of data: request {mark}") == 1
 
 
-def test_a_prompt_over_its_budget_is_refused() -> None:
-    prompts = Prompts()
-    given = values(prompts.variables(Role.CODER)) | {"request": "x" * (MAX_PROMPT + 1)}
+def test_a_template_over_the_budget_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "coder.md").write_text("x")
+    (tmp_path / "coder.task.md").write_text("x" * (MAX_PROMPT + 1))
     with pytest.raises(ConfigError, match="characters"):
-        prompts.words(Role.CODER, given)
+        Prompts(tmp_path).words(Role.CODER, {})
+
+
+@pytest.mark.parametrize(("role", "task"), ALL_TASKS)
+def test_whatever_a_prompt_is_filled_with_it_stays_within_its_budget(role: Role, task: str) -> None:
+    prompts = Prompts()
+    huge = {
+        name: [value[0] * 2000] * 300 if isinstance(value, list) else str(value) * 50_000
+        for name, value in values(prompts.variables(role, task=task)).items()
+    }
+    assert MAX_PROMPT // 2 < len(prompts.words(role, huge, task=task).prompt) <= MAX_PROMPT
+
+
+def test_the_longest_texts_are_cut_and_the_short_ones_stay() -> None:
+    some = {"title": "short", "request": "r" * 1000, "feedback": ["f" * 3000, "ok"], "stuck": True}
+    cut = fitted(some, 2000 + 4 * AROUND)
+    assert (cut["title"], cut["stuck"]) == ("short", True)
+    assert str(cut["request"]).endswith("… and 4 characters more")
+    assert cut["feedback"] == ["f" * 996 + "\n… and 2004 characters more", "ok"]
+    assert fitted(some, 5000) == some
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(max_size=50), max_size=20), st.integers(0, 4000))
+def test_texts_never_take_more_than_their_room(texts: list[str], room: int) -> None:
+    kept = fitted({"one": texts}, room)["one"]
+    assert isinstance(kept, list)
+    assert sum(len(text.partition("\n… and ")[0]) for text in kept) <= room
+    if sum(map(len, texts)) + AROUND * len(texts) <= room:
+        assert kept == texts
 
 
 def test_every_role_has_a_card_and_the_judges_write_nothing() -> None:

@@ -1,5 +1,6 @@
 """claim: what a claim costs however long the queue is, and however many lanes are busy."""
 
+import asyncio
 import sqlite3
 import tempfile
 import time
@@ -17,6 +18,8 @@ from tests.bench.model import Bench, Cell, Figure, Reading
 
 LANES = 50
 BUSY_LANES = 400  #: repositories that are at their limit while one more has room
+LONG = 1000  #: tasks of the repository beside which another has one
+SLOTS = 5
 
 
 def bench(*, quick: bool, million: bool) -> Bench:
@@ -30,7 +33,7 @@ def bench(*, quick: bool, million: bool) -> Bench:
     return Bench(
         name="claim",
         about="the next task out of a long queue, one durable commit each",
-        cells=[*cells, busy],
+        cells=[*cells, busy, Cell(name="beside", work="tests.bench.claim:beside")],
         figures=(
             *(_cost(n) for n in sizes),
             *(_against(n, sizes[0]) for n in sizes[1:]),
@@ -43,6 +46,12 @@ def bench(*, quick: bool, million: bool) -> Bench:
                 name="and it takes the one task that may run",
                 of=lambda r: r["busy"]["right"],
                 at_least=1,
+                exact=True,
+            ),
+            Figure(
+                name=f"started of {LONG:,} tasks of a repository before the one of another",
+                of=lambda r: r["beside"]["before"],
+                at_most=2 * SLOTS,
                 exact=True,
             ),
         ),
@@ -96,6 +105,24 @@ async def busy_lanes(queued: int) -> Reading:
     right = task is not None and task.status is Status.RUNNING and task.repo is not None
     only = right and task is not None and task.repo is not None and task.repo.id == BUSY_LANES + 1
     return {"scan_us": sorted(taken)[len(taken) // 2] * 1e6, "right": float(only)}
+
+
+async def beside() -> Reading:
+    """No limit but the slots, all of them taken; a task ends, the next is claimed, and so on."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = await SqliteStore.open(Path(folder) / "chimera.db")
+        queue = TaskQueue(store, time.time, lane_limit=LONG)
+        await asyncio.gather(*(queue.submit(making.wish(n + 1, of=1)) for n in range(LONG)))
+        running = await queue.claim_some("bench/1", SLOTS)
+        alone, _ = await queue.submit(making.wish(1, of=2))
+        started = 0
+        while running[-1].id != alone.id:
+            task = running.pop(0)
+            await queue.record(task, making.step(task, time.time()), making.done(task))
+            running += await queue.claim_some("bench/1", 1)
+            started += 1
+        await store.close()
+    return {"before": started - 1}
 
 
 def _timed(run: object) -> float:

@@ -1,9 +1,6 @@
 """ingest: durable, deduplicated deliveries per second of processor, as the real app takes them."""
 
-import asyncio
-import json
 import socket
-import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import closing
@@ -21,6 +18,7 @@ from tests.bench.meter import Meter
 from tests.bench.model import Bench, Cell, Figure, Reading
 
 CALLERS = 10
+WARM_UP = 3  #: times the count, before Probot is measured warm
 
 
 def bench(*, quick: bool) -> Bench:
@@ -32,7 +30,14 @@ def bench(*, quick: bool) -> Bench:
     return Bench(
         name="ingest",
         about="signed deliveries of 8 KB from ten connections, one in ten sent twice",
-        cells=[Cell(name=n, work=w, args=args) for n, w in zip(names, works, strict=True)],
+        cells=[
+            *(Cell(name=n, work=w, args=args) for n, w in zip(names, works, strict=True)),
+            Cell(
+                name="probot",
+                work="tests.bench.probot:deliveries",
+                args={"count": count, "warm_up": WARM_UP * count},
+            ),
+        ],
         figures=(
             Figure(name="processor per delivery", unit="µs", of=lambda r: r["chimera"]["cpu_us"]),
             Figure(name="deliveries stored", unit="/s", of=lambda r: r["chimera"]["per_s"]),
@@ -55,6 +60,18 @@ def bench(*, quick: bool) -> Bench:
                 unit="×",
                 of=lambda r: _ratio(r, "gidgethub"),
                 at_least=1.0,
+            ),
+            Figure(
+                name="per CPU-second against Probot, as fresh as ours, which stores nothing",
+                unit="×",
+                of=lambda r: r["chimera"]["per_cpu_s"] / r["probot"]["cold_per_cpu_s"],
+                at_least=1.2,
+            ),
+            Figure(
+                name=f"the same against Probot after {WARM_UP * count:,} deliveries",
+                unit="×",
+                of=lambda r: r["chimera"]["per_cpu_s"] / r["probot"]["warm_per_cpu_s"],
+                at_least=1.2,
             ),
         ),
     )
@@ -90,15 +107,7 @@ async def bombarded(port: int, count: int) -> Reading:
     """What it costs this process to answer the senders, which are another one."""
     meter = Meter()
     with meter.running():
-        sender = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.bench.senders", str(port), str(count), str(CALLERS),
-            stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        said, _ = await sender.communicate()
-    answers = json.loads(said)
-    total = count + senders.repeats(count)
-    assert sum(answers.values()) == total, answers
-    assert all(status.startswith("2") for status in answers), answers
+        total = await senders.delivered(port, count, CALLERS)
     return meter.reading(total)
 
 

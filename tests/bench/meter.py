@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 _PAGE_KIB = resource.getpagesize() / 1024
 
 
@@ -38,6 +40,23 @@ class Meter:
 def rss_kib() -> float:
     """Resident memory of this process."""
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * _PAGE_KIB
+
+
+def tree_cpu_s(pid: int) -> float:
+    """Processor seconds, in ticks of 10 ms, of a process and of all that it has started."""
+    times = [one.cpu_times() for one in _tree(pid)]
+    ended = sum(one.children_user + one.children_system for one in times)
+    return ended + sum(one.user + one.system for one in times)
+
+
+def tree_rss_kib(pid: int) -> float:
+    """Resident memory of a process and of all below it; what they share counts for each."""
+    return sum(one.memory_info().rss for one in _tree(pid)) / 1024
+
+
+def _tree(pid: int) -> list[psutil.Process]:
+    root = psutil.Process(pid)
+    return [root, *root.children(recursive=True)]
 
 
 def percentile(values: list[float], share: float) -> float:

@@ -24,6 +24,20 @@ async def send_all(port: int, count: int, callers: int) -> Counter[int]:
     return answers
 
 
+async def delivered(port: int, count: int, callers: int) -> int:
+    """How many were sent, by a process of their own, and answered with a 2xx each."""
+    sender = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.bench.senders", str(port), str(count), str(callers),
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    said, _ = await sender.communicate()
+    answers = json.loads(said)
+    total = count + repeats(count)
+    assert sum(answers.values()) == total, answers
+    assert all(status.startswith("2") for status in answers), answers
+    return total
+
+
 def repeats(count: int) -> int:
     """How many of so many deliveries are sent again."""
     return count // REPEATED

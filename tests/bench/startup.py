@@ -2,20 +2,15 @@
 
 import asyncio
 import contextlib
-import http.client
-import os
 import resource
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr
 
 from bot import log
@@ -23,11 +18,12 @@ from bot.app import create_app
 from bot.config.settings import Settings
 from bot.demo.ports import free_port
 from bot.door import serving
-from tests.bench import wire
+from tests.bench import spawned, wire
 from tests.bench.ingest import settings_in
+from tests.bench.keys import private_key
+from tests.bench.meter import tree_cpu_s
 from tests.bench.model import Bench, Cell, Figure, Reading
 
-WITHIN_S = 60.0
 KINDS = (
     "issues", "issue_comment", "pull_request", "pull_request_review", "workflow_run", "check_run",
     "check_suite", "deployment_status", "push", "installation", "ping",
@@ -83,13 +79,13 @@ def first_webhook() -> Reading:
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
         before, begun = _children_cpu_s(), time.perf_counter()
-        with _server(port, folder) as server:
-            while (status := _delivered(port)) != 202:
+        with spawned.server(port, Path(folder)) as server:
+            while (status := spawned.delivered(port)) != 202:
                 assert server.poll() is None, Path(folder, "log").read_text()
-                assert time.perf_counter() - begun < WITHIN_S, f"last answer: {status}"
+                assert time.perf_counter() - begun < spawned.WITHIN_S, f"last answer: {status}"
                 time.sleep(0.005)
             wall = time.perf_counter() - begun
-            cpu = _process_cpu_s(server.pid)
+            cpu = tree_cpu_s(server.pid)
         assert _children_cpu_s() >= before
     return {"wall_s": wall, "cpu_s": cpu}
 
@@ -111,16 +107,10 @@ async def stalls() -> Reading:
 
 def _with_github(settings: Settings) -> Settings:
     """An App whose GitHub cannot be reached: keys are read, tokens signed, calls begun."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.TraditionalOpenSSL,
-        serialization.NoEncryption(),
-    )
     return settings.model_copy(
         update={
             "app_id": 1,
-            "private_key": SecretStr(pem.decode()),
+            "private_key": SecretStr(private_key()),
             "api_url": f"http://127.0.0.1:{free_port()}",
         }
     )
@@ -160,43 +150,6 @@ class _Ticker:
             last = now
 
 
-@contextlib.contextmanager
-def _server(port: int, folder: str) -> Iterator["subprocess.Popen[bytes]"]:
-    env = {
-        **os.environ,
-        "CHIMERA_WEBHOOK_SECRET": wire.SECRET,
-        "CHIMERA_DATA_DIR": f"{folder}/data",
-    }
-    argv = [sys.executable, "-m", "bot", "serve", "--port", str(port)]
-    with open(f"{folder}/log", "wb") as lines:
-        server = subprocess.Popen(argv, env=env, stdout=lines, stderr=lines)
-        try:
-            yield server
-        finally:
-            server.terminate()
-            server.wait(WITHIN_S)
-
-
-def _delivered(port: int) -> int:
-    """The status of a signed delivery; 0 while nobody listens."""
-    body = wire.encode(wire.labeled(1))
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=WITHIN_S)
-    try:
-        connection.request("POST", "/webhook", body, wire.headers("issues", body))
-        return connection.getresponse().status
-    except ConnectionError:
-        return 0
-    finally:
-        connection.close()
-
-
 def _children_cpu_s() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def _process_cpu_s(pid: int) -> float:
-    """User and system time of a running process, all its threads."""
-    text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
-    fields = text.rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -5,8 +5,9 @@ from dataclasses import asdict
 from typing import Any
 
 from tests.bench.model import Line, Verdict
-from tests.bench.running import Result
+from tests.bench.running import RERUNS, Result
 
+NOISY_ALLOWED = 2
 HEAD = ("figure", "median", "min – max", "bound", "verdict")
 
 
@@ -16,7 +17,16 @@ def text(results: Sequence[Result]) -> str:
 
 
 def document(results: Sequence[Result]) -> dict[str, Any]:
-    return {"benches": [asdict(result) for result in results]}
+    return {
+        "benches": [asdict(result) for result in results],
+        "noisy": noisy(results),
+        "noisy_allowed": NOISY_ALLOWED,
+    }
+
+
+def noisy(results: Sequence[Result]) -> list[str]:
+    """The figures that stayed noisy through all reruns; more than NOISY_ALLOWED is no good run."""
+    return [f"{result.bench}: {figure}" for result in results for figure in result.noisy]
 
 
 def gate(results: Sequence[Result]) -> list[str]:
@@ -42,6 +52,8 @@ def _bench(result: Result) -> str:
         f"load {load.before:.1f} before, {load.after:.1f} after, others used "
         f"{load.foreign:.1f} cores."
     )
+    if result.reruns:
+        foot += f" Noisy before, and measured again: {result.reruns} of {RERUNS} reruns."
     return "\n".join([f"### {result.bench}: {result.about}", "", *lines, "", foot])
 
 

@@ -1,12 +1,17 @@
 """Every bench runs, with tiny numbers; what it counts has to be right, what it times has not."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.bench import items, running, table
-from tests.bench.model import Cell, Figure, Reading, Round, Verdict, judge
+from tests.bench.model import Bench, Cell, Figure, Reading, Round, Verdict, judge
 
-QUICK = ("ingest", "queue", "claim", "pickup", "slots", "memory", "startup", "cage", "cluster")
-LONG = ("calls", "whole")
+QUICK = (
+    "ingest", "queue", "claim", "pickup", "slots", "memory", "startup", "cage", "outgoing",
+    "cluster",
+)  # fmt: skip
+LONG = ("calls", "whole", "growth")
 
 
 @pytest.mark.parametrize("name", QUICK)
@@ -69,6 +74,42 @@ def test_a_missing_library_is_absent_and_a_missing_module_of_ours_is_an_error() 
     }
     with pytest.raises(RuntimeError, match="no_such_bench"):
         running.measure(Cell(name="x", work="tests.bench.no_such_bench:cell"))
+
+
+def test_without_node_probot_is_not_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    absent = {"absent": "node is not installed"}
+    assert running.measure(Cell(name="probot", work="tests.bench.probot:idle")) == absent
+
+
+def test_a_noisy_bench_is_measured_again_until_it_settles(tmp_path: Path) -> None:
+    said: list[str] = []
+    result = running.settled(_counted(tmp_path, noisy_runs=2), rounds=2, say=said.append)
+    assert (result.reruns, result.noisy, result.lines[0].value) == (2, (), 1.0)
+    assert [words for words in said if "rerun" in words] == [
+        "counted: noisy (value): rerun 1 of 3",
+        "counted: noisy (value): rerun 2 of 3",
+    ]
+    assert "2 of 3 reruns" in table.text([result])
+
+
+def test_a_bench_that_stays_noisy_is_reported_after_three_reruns(tmp_path: Path) -> None:
+    result = running.settled(_counted(tmp_path, noisy_runs=9), rounds=2, say=lambda _: None)
+    assert (result.reruns, result.noisy) == (3, ("value",))
+    assert table.noisy([result]) == table.document([result])["noisy"] == ["counted: value"]
+
+
+def _counted(folder: Path, *, noisy_runs: int) -> Bench:
+    """Two readings a run, on both sides of the bound while it is noisy."""
+    args = {"path": str(folder / "count"), "noisy": 2 * noisy_runs}
+    return Bench(
+        name="counted",
+        about="a number that wavers",
+        cells=[Cell(name="cell", work="tests.bench.wavering:wavering", args=args)],
+        figures=[Figure(name="value", of=lambda r: r["cell"]["x"], at_most=2.0)],
+    )
 
 
 def broken() -> Reading:

@@ -95,6 +95,7 @@ def test_a_manifest_asks_for_the_permission_of_each_event(path: Path) -> None:
         "deployment_protection_rule": "deployments",
         "deployment_status": "deployments",
         "issue_comment": "issues",
+        "issue_dependencies": "issues",
         "issues": "issues",
         "merge_group": "merge_queues",
         "pull_request": "pull_requests",

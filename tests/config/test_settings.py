@@ -177,6 +177,8 @@ def test_agents_and_model_keys_come_from_the_environment() -> None:
         ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL: must begin with postgresql://"),
         ({"APP_ID_FILE": "/no/such"}, "APP_ID_FILE: cannot read /no/such: No such file"),
         ({"CHIMERA_QUIET_S": "nan"}, "CHIMERA_QUIET_S: must be a finite number"),
+        ({"PRIVATE_KEY_PATH": "/no/such"}, "PRIVATE_KEY_PATH: cannot read /no/such: No such file"),
+        ({"CHIMERA_FOO": "x"}, "CHIMERA_FOO: no such setting. Unset it."),
         ({"CHIMERA_CONFIG": "/no/such.yml"}, "/no/such.yml: cannot read the configuration file"),
     ],
 )

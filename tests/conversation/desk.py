@@ -21,7 +21,9 @@ from bot.config.settings import Settings
 from bot.domain import RepoRef, Task
 from bot.localhub.hub import LocalHub
 from bot.localhub.people import Person
-from bot.localhub.state import App, Comment, Issue, Repository
+from bot.localhub.state import Repository
+from bot.localhub.state_apps import App
+from bot.localhub.state_issues import Comment, Issue
 from bot.setup.registration import manifest_of
 from bot.setup.wish import Permit
 from tests.stories.factory import MARK

@@ -2,13 +2,18 @@
 
 import asyncio
 import contextlib
+import fcntl
+import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import yaml
 
 from bot.domain import Status, Task, WaitFor
+from bot.github.git import Git
+from bot.workflow.workspace import Origin, mirror_key
 from tests.conversation.conftest import OpenDesk
 from tests.conversation.desk import Desk
 from tests.conversation.states import states
@@ -104,6 +109,133 @@ async def test_a_broken_file_does_not_take_the_trigger_label_away(desk_with: Ope
         task = await until(desk, await labelled(desk, "robot"), asks_for_configuration)
     assert task.wait is not None
     assert "limts" in task.wait.reason
+
+
+@pytest.fixture
+def bots_git(quick_folder: Path) -> Git:
+    """What the desk's bot works with."""
+    return Git(quick_folder / "desk" / "bot" / "git")
+
+
+async def test_nobody_waits_for_a_clone_to_be_read_and_to_be_heard(
+    desk: Desk, bots_git: Git
+) -> None:
+    other = await desk.issue()
+    async with clone_under_way(bots_git.mirror_path(mirror_key(desk.ref))), asyncio.timeout(30):
+        task = await labelled(desk)
+        said = await desk.comment(other, "/chimera config")
+        await desk.paint()
+        assert desk.reactions(task.issue) == ["eyes"]
+        assert [r.content for r in said.reactions] == ["eyes", "rocket"]
+        assert "`limits.rounds`" in desk.ours(other)[0]
+
+
+@contextlib.asynccontextmanager
+async def clone_under_way(mirror: Path) -> AsyncIterator[None]:
+    """Whoever wants to fetch the repository meanwhile has to wait."""
+    lock = os.open(f"{mirror}.lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
+async def test_a_task_is_held_to_its_file_where_this_machine_has_not_fetched_its_commit(
+    desk: Desk, bots_git: Git
+) -> None:
+    before = await base_of(desk)
+    await bots_git.mirror(str(desk.repository.path), mirror_key(desk.ref))
+    await pushed(desk, {PATH: yaml.safe_dump({"version": 1, **STRICT})})
+    sha = await base_of(desk)
+    assert sha != before
+    put = states(sha)["approval"]
+    task = await desk.task(
+        await desk.issue(),
+        lambda new: replace(put(new), facts=replace(put(new).facts, config_sha=sha)),
+    )
+    own = await desk.comment(task.issue, "/chimera approve")
+    assert [r.content for r in own.reactions] == ["eyes", "-1"], "not by the requester"
+
+
+async def test_the_owners_file_lies_under_the_repositorys_and_counts_from_its_push_on(
+    desk: Desk,
+) -> None:
+    shared = desk.hub.create_repository("ada", ".github", {"chimera.yml": owners(rounds=2)})
+    desk.hub.set_installed_repositories(desk.installation, [desk.repository, shared])
+    await desk.read()
+    issue = await desk.issue()
+    await desk.comment(issue, "/chimera config")
+    assert "| `limits.rounds` | 2 | ada/.github:chimera.yml:2 |" in desk.ours(issue)[0]
+    await desk.owner.push(shared, "main", {"chimera.yml": owners(rounds=1)}, "One round")
+    await desk.read()
+    await desk.comment(issue, "/chimera config")
+    assert "| `limits.rounds` | 1 | ada/.github:chimera.yml:2 |" in desk.ours(issue)[0]
+    await desk.owner.push(shared, "main", {"chimera.yml": "version: 1\nlimts: {}\n"}, "Oh")
+    await desk.read()
+    await desk.comment(issue, "/chimera config")
+    assert "ada/.github:chimera.yml:2:1: unknown key 'limts'" in desk.ours(issue)[0]
+
+
+async def test_who_waits_because_of_the_owners_file_goes_on_when_that_is_mended(desk: Desk) -> None:
+    broken = {"chimera.yml": "version: 1\nlimts: {}\n"}
+    shared = desk.hub.create_repository("ada", ".github", broken)
+    desk.hub.set_installed_repositories(desk.installation, [desk.repository, shared])
+    await desk.read()
+    async with at_work(desk):
+        task = await until(desk, await labelled(desk), asks_for_configuration)
+        assert task.wait is not None
+        assert "ada/.github:chimera.yml:2:1" in task.wait.reason
+        await desk.owner.push(shared, "main", {"chimera.yml": owners(rounds=1)}, "Mended")
+        await desk.read()
+        await until(desk, task, lambda now: not asks_for_configuration(now))
+
+
+async def test_a_new_task_has_the_owners_newest_file_though_its_repository_stands_still(
+    desk: Desk,
+) -> None:
+    shared = desk.hub.create_repository("ada", ".github", {"chimera.yml": owners(rounds=2)})
+    desk.hub.set_installed_repositories(desk.installation, [desk.repository, shared])
+    await desk.read()
+    configs, origin = desk.house.intake.starter.configs, origin_of(desk)
+    new = Task(id="", title="A wish", feature="A wish", repo=desk.ref)
+    assert (await configs.of_task(new, origin)).config.limits.rounds == 2
+    await desk.owner.push(shared, "main", {"chimera.yml": owners(rounds=1)}, "One round")
+    await desk.read()
+    assert (await configs.of_task(new, origin)).config.limits.rounds == 1
+
+
+def origin_of(desk: Desk) -> Origin:
+    async def no_token() -> str:
+        return ""
+
+    return Origin(
+        url=str(desk.repository.path),
+        key=mirror_key(desk.ref),
+        default_branch="main",
+        token=no_token,
+        repo=desk.ref,
+    )
+
+
+def owners(rounds: int) -> str:
+    """The file for all repositories of an owner."""
+    return f"version: 1\nlimits: {{rounds: {rounds}}}\n"
+
+
+async def test_a_file_that_is_too_large_is_told_and_not_left_out(desk: Desk) -> None:
+    large = "version: 1\n" + "# much\n" * 12_000
+    await desk.owner.push(desk.repository, "large", {PATH: large}, "Much")
+    await desk.owner.open_pull(desk.repository, "large", "Much")
+    await desk.read()
+    [check] = [c for c in desk.repository.checks.values() if c.name.endswith("configuration")]
+    assert check.conclusion == "failure"
+    assert "larger than 64 KiB" in str(check.summary)
+    await pushed(desk, {PATH: large})
+    async with at_work(desk):
+        task = await until(desk, await labelled(desk), asks_for_configuration)
+    assert task.wait is not None
+    assert "larger than 64 KiB" in task.wait.reason
 
 
 # ── the target URL ───────────────────────────────────────────────────────────────────────────

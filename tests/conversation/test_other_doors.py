@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain import Status, Task
+from bot.domain import Phase, Status, Task
 from bot.effects import EffectKind
 from tests.conversation.conftest import OpenDesk
 from tests.conversation.desk import CREATE, Desk
@@ -247,16 +247,46 @@ async def test_a_broken_configuration_is_told_on_the_pull_request_that_brings_it
     assert "rounds" in check.annotations[0]["message"], "and what was meant"
 
 
+async def with_pull(desk: Desk, task: Task, sha: str) -> int:
+    """The one pull request that there is becomes the task's."""
+    number = next(n for n, i in desk.repository.issues.items() if i.pull is not None)
+    await desk.house.queue.change(
+        task.id, lambda now: replace(now, facts=replace(now.facts, pull=number, head_sha=sha))
+    )
+    return number
+
+
+async def test_a_review_may_hold_a_command_and_remarks_and_both_count(desk: Desk) -> None:
+    sha = await opened(desk, "mine", {"a.txt": "a\n"})
+    task = await in_state(desk, "approval")
+    number = await with_pull(desk, task, sha)
+    remark = {"path": "a.txt", "line": 1, "side": "RIGHT", "body": "Say b, too."}
+    words = "Nearly.\n\n/chimera priority 8"
+    reviewer = desk.person("write")
+    await reviewer.review(desk.repository, number, "REQUEST_CHANGES", words, [remark])
+    await desk.read()
+    now = await desk.now(task)
+    assert (now.priority, now.phase) == (8, Phase.CODE_IMPLEMENTATION)
+    assert [thread.body for thread in now.facts.threads] == ["Say b, too."]
+
+
+async def test_the_same_question_twice_is_answered_once_and_says_when(desk: Desk) -> None:
+    task = await in_state(desk, "paused")
+    for _ in range(2):
+        await desk.comment(task.issue, "/chimera status", "read")
+        await desk.passes(600)
+    text = desk.ours(task.issue)[0]
+    assert text.count("is waiting") == 1
+    assert "<sub>for read-only, 12:1" in text
+
+
 @pytest.mark.parametrize("state", ["approval", "run", "paused", "running"])
 async def test_a_pull_request_that_a_person_closes_ends_the_task_and_says_so(
     desk: Desk, state: str
 ) -> None:
     sha = await opened(desk, "mine", {"a.txt": "a\n"})
     task = await in_state(desk, state)
-    number = next(n for n, i in desk.repository.issues.items() if i.pull is not None)
-    await desk.house.queue.change(
-        task.id, lambda now: replace(now, facts=replace(now.facts, pull=number, head_sha=sha))
-    )
+    number = await with_pull(desk, task, sha)
     await desk.owner.close(desk.repository, number)
     await desk.read()
     await desk.passes(30)

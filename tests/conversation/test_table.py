@@ -9,7 +9,7 @@ import pytest
 
 from bot.config.choices import Verb
 from bot.domain import Status, Task, WaitFor
-from bot.localhub.state import Comment
+from bot.localhub.state_issues import Comment
 from bot.workflow.commands import possible
 from tests.conversation.conftest import OpenDesk
 from tests.conversation.desk import Desk

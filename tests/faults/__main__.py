@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from tests.faults.many import Sum, one, run, silent
+from tests.faults.many import Sum, run
 from tests.faults.plan import drawn
 from tests.faults.table import data as as_data
 from tests.faults.table import lines, verdict
@@ -49,9 +49,8 @@ def main(
 
 
 def _alone(seed: int) -> int:
-    silent()
     click.echo(drawn(seed))
-    told = one(seed)
+    told = next(run([seed]))
     click.echo("\n".join([*told.journal, "", *told.problems]))
     return 1 if told.problems else 0
 

@@ -7,7 +7,6 @@ is one of this loop's, so that hours pass in milliseconds and always in the same
 import asyncio
 import selectors
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 START = 1_800_000_000.0  #: Unix seconds when a history begins
@@ -18,11 +17,13 @@ class Stuck(RuntimeError):
 
 
 class SimLoop(asyncio.SelectorEventLoop):
-    """A loop on simulated time. Work for other threads is done before the loop goes on."""
+    """A loop on simulated time. Work for other threads is done at once, in this one.
+
+    Its end may not depend on how busy the machine is, and a thread would only be waited for.
+    """
 
     def __init__(self) -> None:
         self._passed = 0.0
-        self._thread = ThreadPoolExecutor(1)
         super().__init__(_Jumping(self.passes))
 
     def time(self) -> float:
@@ -38,17 +39,15 @@ class SimLoop(asyncio.SelectorEventLoop):
     def run_in_executor(  # type: ignore[override]
         self, executor: Any, func: Callable[..., Any], *args: Any
     ) -> "asyncio.Future[Any]":
-        """Run it in a thread and wait: its end may not depend on how busy the machine is."""
         future = self.create_future()
+        asyncio._set_running_loop(None)  # as it is in another thread
         try:
-            future.set_result(self._thread.submit(func, *args).result())
+            future.set_result(func(*args))
         except Exception as error:
             future.set_exception(error)
+        finally:
+            asyncio._set_running_loop(self)
         return future
-
-    def close(self) -> None:
-        self._thread.shutdown()
-        super().close()
 
 
 class _Jumping(selectors.DefaultSelector):

@@ -11,18 +11,20 @@ from pydantic import SecretStr
 
 from bot.agents.cage import CageKind
 from bot.agents.roster import Prompts
-from bot.app import House, github_of, house_of, recall
+from bot.app import House, house_of, recall
 from bot.config.settings import Settings
 from bot.domain import RepoRef, Role
 from bot.door import Opened
 from bot.github.client import GitHub
+from bot.github.repo import Repo
 from bot.tasks.lasting import Lasting
 from bot.tasks.ledger import Ledger
 from bot.tasks.opening import Alone
 from bot.tasks.sqlite import SqliteStore
+from bot.tooling import github_of
 from bot.workflow.context import Tools
 from bot.workflow.phases.step import Probe
-from bot.workflow.repoconfig import Configs
+from bot.workflow.repoconfig import MAX_BYTES, Configs
 from bot.workflow.report.view import Links
 from bot.workflow.workspace import Origin
 from tests.faults.boot import Boot
@@ -36,6 +38,7 @@ from tests.faults.weather import Weather
 from tests.faults.wire import Line, Outward
 
 QUIET_S = 60.0
+SLOTS = 5  #: fixed: a number that follows the machine would tell another story on a busy one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +76,11 @@ async def open_house(ground: Ground, boot: Boot) -> AsyncIterator[House]:
     assert github is not None, "the settings name an App"
     try:
         async with github:
-            await recall(github, Ledger(store, ground.now), ground.now)
+            lasting = Lasting(store, ground.now)
+            await recall(github, Ledger(store, ground.now), lasting, ground.now)
             tools = _tools(ground, boot, store, github)
             opened = Opened(store=store, queue=tools.queue, now=ground.now, company=Alone())
-            yield house_of(settings, opened, tools, ground.now)
+            yield house_of(settings, opened, tools)
     finally:
         for connection in (store._writer, *store._readers):
             await connection.close()
@@ -95,6 +99,7 @@ def _settings(ground: Ground, boot: Boot) -> Settings:
         default_repository=stage.repository.full_name,
         quiet_s=ground.protections.quiet_s,
         worker_name=boot.name,
+        max_concurrent=SLOTS,
     )
 
 
@@ -103,6 +108,10 @@ def _tools(ground: Ground, boot: Boot, store: SqliteStore, github: GitHub) -> To
     queue = ground.protections.queue(store, now, points=points, watch=watch)
     ledger = ground.protections.ledger(store, now, points=points, watch=watch)
     origin_of = _origins(github)
+
+    async def read(repo: RepoRef, path: str, ref: str) -> bytes | None:
+        return await Repo(github, repo).file(path, ref=ref, limit=MAX_BYTES)
+
     return Tools(
         queue=queue,
         ledger=ledger,
@@ -111,7 +120,7 @@ def _tools(ground: Ground, boot: Boot, store: SqliteStore, github: GitHub) -> To
         cage=_cage(ground),
         agents=_agents(ground, boot),
         prompts=_prompts(),
-        configs=Configs(ground.git, origin_of, now),
+        configs=Configs(ground.git, origin_of, now, read=read),
         origin_of=origin_of,
         now=now,
         probe=_probe(ground),

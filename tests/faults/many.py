@@ -2,6 +2,7 @@
 
 import logging
 import multiprocessing
+import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -27,7 +28,7 @@ class Sum:
     stranded: Counter[str] = field(default_factory=Counter)
     failed: list[Told] = field(default_factory=list)
     simulated_s: float = 0.0
-    real_s: float = 0.0
+    cpu_s: float = 0.0
 
     def add(self, told: Told) -> None:
         self.histories += 1
@@ -38,13 +39,14 @@ class Sum:
         for kind, seconds in told.recovery_s:
             self.recovery_s.setdefault(kind, []).append(seconds)
         self.simulated_s += told.simulated_s
-        self.real_s += told.real_s
+        self.cpu_s += told.cpu_s
         if told.problems:
             self.failed.append(told)
 
 
 def run(seeds: Iterable[int], *, jobs: int = 1, seconds: float | None = None) -> Iterator[Told]:
     """The histories of these seeds, as they end; no new one is begun after `seconds`."""
+    os.environ["PYTHONHASHSEED"] = "0"  # for the processes: the order of a set is part of a story
     until = None if seconds is None else time.monotonic() + seconds
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])  # a new process then costs nothing

@@ -3,7 +3,10 @@
 import asyncio
 import contextlib
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 
 import httpx
 
@@ -11,6 +14,8 @@ from bot.domain import Status, Task, WaitFor
 from tests.faults.plan import Plan
 from tests.faults.sample import wish
 from tests.faults.stage import Stage
+
+T = TypeVar("T")
 
 LOOK_S = 120.0  #: how often a person looks
 AGAIN_S = 3600.0  #: after which a person tries again what seems to have been lost
@@ -39,9 +44,9 @@ class People:
         """Open the issues and label them, half a minute apart."""
         owner, repository = self.stage.owner, self.stage.repository
         for number in range(1, self.plan.issues + 1):
-            made = await owner.open_issue(repository, *wish(number))
+            made = await _insist(partial(owner.open_issue, repository, *wish(number)))
             await asyncio.sleep(5.0)
-            await owner.label(repository, made["number"], "chimera")
+            await _insist(partial(owner.label, repository, made["number"], "chimera"))
             self.issues.append(made["number"])
             await asyncio.sleep(25.0)
 
@@ -84,3 +89,12 @@ class People:
             return self.retried[task.issue] < RETRIES
         waits = task.wait.on if task.wait is not None else None
         return task.status is Status.WAITING and waits is WaitFor.APPROVAL
+
+
+async def _insist(ask: Callable[[], Awaitable[T]]) -> T:
+    """A person who is refused, for the repository is archived, comes back."""
+    while True:
+        try:
+            return await ask()
+        except httpx.HTTPStatusError:
+            await asyncio.sleep(LOOK_S)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bot.localhub import deploying, events
-from bot.localhub.state import Repository, Run
+from bot.localhub.state import Repository
+from bot.localhub.state_runs import Run
 from bot.localhub.world import World
 
 RUN_S = 40.0

@@ -65,6 +65,10 @@ class SimGit(Git):
             await self._moved(branch, old, sha)
         self._meet("push", applied=True)
 
+    async def branches(self, url: str, prefix: str, token: str = "") -> tuple[str, ...]:
+        self._meet("fetch", applied=False)
+        return tuple(name for name in self.hub.refs() if name.startswith(prefix))
+
     def _meet(self, verb: str, *, applied: bool) -> None:
         if (error := self._trouble(verb, applied)) is not None:
             raise error
@@ -84,9 +88,6 @@ class SimGit(Git):
 
     async def files(self, repo: Path, sha: str, under: str = "") -> tuple[str, ...]:
         return tuple(sorted(path for path in self._files(sha) if path.startswith(under)))
-
-    async def branches(self, repo: Path, prefix: str) -> tuple[str, ...]:
-        return tuple(name for name in sorted(self._refs) if name.startswith(prefix))
 
     async def merge_base(self, repo: Path, one: str, other: str) -> str | None:
         known = set(self.hub.ancestors(one))

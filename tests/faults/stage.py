@@ -12,7 +12,8 @@ from bot.localhub.auth import Actor, new_key
 from bot.localhub.gitrepo import Signature, commit_files, create_bare
 from bot.localhub.hub import LocalHub
 from bot.localhub.people import Person
-from bot.localhub.state import App, Repository
+from bot.localhub.state import Repository
+from bot.localhub.state_apps import App
 from tests.faults.clock import START, SimLoop
 from tests.faults.objects import Objects
 from tests.faults.runs import Runs

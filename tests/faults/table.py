@@ -78,7 +78,7 @@ def data(total: Sum) -> dict[str, Any]:
     return {
         "histories": total.histories,
         "simulated_hours": round(total.simulated_s / 3600, 1),
-        "cpu_seconds": round(total.real_s, 1),
+        "cpu_seconds": round(total.cpu_s, 1),
         "outcomes": dict(total.outcomes.most_common()),
         "completed": round(completed(total), 4),
         "broken_invariants": len(total.failed),

@@ -17,7 +17,7 @@ import structlog
 from bot.github.git import Git
 from tests.faults.history import Told, tell
 from tests.faults.house import Protections
-from tests.faults.many import Sum
+from tests.faults.many import Sum, run
 from tests.faults.meddling import Act, Meddling
 from tests.faults.mutations import WITHOUT
 from tests.faults.plan import Plan, drawn
@@ -34,6 +34,8 @@ SECONDS = 600.0 if ALL else 10.0  #: of random histories
 NEVER_ASKED = ("apply_worktree", "head", "ls_remote")  #: by phases, of git
 UNANSWERED = ["502 after", "reset after", "504 after", "HTML with 200 after"]
 DISPATCH = "^POST .*/dispatches$"
+DISTURBED = 306  #: a seed with trouble, and soon told
+QUEUED_AND_GONE = 300_030  #: one whose frozen process wakes, queues an approved task, and is killed
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +86,38 @@ def test_a_seed_tells_the_same_story_again() -> None:
     assert one.reached == other.reached
     assert one.hits == other.hits
     assert one.simulated_s == pytest.approx(other.simulated_s)
+
+
+@pytest.mark.slow
+def test_a_seed_tells_the_same_story_in_any_process() -> None:
+    one, other = (next(run([DISTURBED])) for _ in range(2))
+    assert one.journal == other.journal
+    assert one.trace == other.trace, "every call, at the same instant"
+    assert one.simulated_s == other.simulated_s
+
+
+def test_an_issue_that_is_deleted_while_no_delivery_arrives_comes_to_rest() -> None:
+    deleted = Meddling(act=Act.DELETED, at_s=457.0)
+    told = tell(Plan(seed=1, deaf_s=3600.0, meddling=deleted))
+    assert told.problems == []
+    assert told.outcomes == Counter({"CANCELLED": 1})
+
+
+def test_an_issue_that_nobody_may_open_yet_is_opened_later() -> None:
+    told = tell(Plan(seed=1, issues=2, meddling=Meddling(act=Act.ARCHIVED, at_s=11.0)))
+    assert told.problems == []
+    assert told.outcomes == Counter({"COMPLETED": 2})
+
+
+def test_a_picture_that_nobody_lets_us_hang_is_not_offered_for_ever() -> None:
+    told = tell(Plan(seed=1, meddling=Meddling(act=Act.LOCKED, at_s=4.0)))
+    assert told.problems == [], "it is locked before there is a comment"
+
+
+def test_what_a_process_has_queued_that_ends_at_once_is_claimed_by_the_other() -> None:
+    told = next(run([QUEUED_AND_GONE]))
+    assert told.problems == []
+    assert told.outcomes == Counter({"COMPLETED": 1})
 
 
 def test_an_undisturbed_history_passes_every_kind_of_crash_point() -> None:

@@ -137,10 +137,9 @@ class Outward(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await self._boot.alive()
-        content = await request.aread()
+        await request.aread()
         self._line.request(request)
-        copy = httpx.Request(request.method, request.url, headers=request.headers, content=content)
-        done = outside(self._answer(copy))
+        done = outside(self._answer(request))
         answer: httpx.Response = await asyncio.shield(done)
         await self._boot.alive()
         return answer
@@ -163,9 +162,8 @@ class Inward(httpx.AsyncBaseTransport):
             raise httpx.ConnectError("nobody listens")
         boot, app = next(iter(self.listens.items()))
         self.listens[boot] = self.listens.pop(boot)  # the next one is another's
-        content = await request.aread()
-        copy = httpx.Request(request.method, request.url, headers=request.headers, content=content)
-        answering = boot.run(httpx.ASGITransport(app).handle_async_request(copy))
+        await request.aread()
+        answering = boot.run(httpx.ASGITransport(app).handle_async_request(request))
         dying = asyncio.create_task(boot.dead.wait())
         await asyncio.wait((answering, dying), return_when=asyncio.FIRST_COMPLETED)
         dying.cancel()

@@ -36,6 +36,11 @@ def examples() -> dict[str, Any]:
     with gzip.open(Path(__file__).parent / "examples.json.gz") as file:
         found: dict[str, Any] = json.load(file)
     found["issues.closed"] = found["issues.deleted"] | {"action": "closed"}
+    kept = {name: found["issues.closed"][name] for name in ("repository", "sender")}
+    found["issue_dependencies.blocked_by_removed"] = kept | {
+        "action": "blocked_by_removed",
+        "blocking_issue": found["issues.closed"]["issue"],
+    }
     found["repository.archived"] = found["repository.renamed"] | {"action": "archived"}
     found["repository.deleted"] = found["repository.renamed"] | {"action": "deleted"}
     status = found["deployment_status.created"]

@@ -46,6 +46,7 @@ ISSUE = (
 )
 MEANING = {
     "issues": (*ISSUE, "label.name"),
+    "issue_dependencies": ("blocking_issue.number blocking_issue.repository_url",),
     "issue_comment": (*ISSUE, "comment.id comment.body"),
     "pull_request_review": (
         "review.id review.state review.body review.commit_id pull_request.number",

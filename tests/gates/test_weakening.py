@@ -99,6 +99,13 @@ def test_a_stronger_or_renamed_test_is_let_through(old: str, new: str) -> None:
     assert weakened("tests/test_shop.py", PY, PY.replace(old, new)) == []
 
 
+def test_a_table_without_rows_is_a_test_that_never_runs() -> None:
+    rows = "@pytest.mark.parametrize('n', [1, 2])\ndef test_n(n):\n    assert n == price(n)\n"
+    (found,) = certain("tests/test_n.py", rows, rows.replace("[1, 2]", "[]"))
+    assert found == "test_n has 0 parameter sets; it had 2"
+    assert "never runs" in str(is_a_real_test("tests/test_n.py", rows.replace("[1, 2]", "[]")))
+
+
 def test_a_test_that_moved_to_another_file_was_not_deleted() -> None:
     gone = PY.split("class TestCart", maxsplit=1)[0]
     moved = "class TestCart:\n    def test_empty(self):\n        assert Cart().total == 0\n"
@@ -132,6 +139,17 @@ def test_a_deleted_file_loses_every_test() -> None:
         ("it('adds up', () => {", "const unused = (() => {", "cart › adds up was deleted"),
         (".toHaveLength(2)", "", "can fail are 1; it had 2"),
         ("[[1], [2]]", "[[1]]", "has 1 parameter sets; it had 2"),
+        ("[[1], [2]]", "[]", "has 0 parameter sets; it had 2"),
+        ("it('adds up', () => {", "it('adds up', { skip: true }, () => {", "is now skipped"),
+        ("it('adds up', () => {", "it('adds up', { todo: 'x', retry: 1 }, () => {", "skipped"),
+        ("it('adds up', () => {", "it('adds up', ({ skip }) => { skip('x');", "is now skipped"),
+        ("it('adds up', () => {", "it('adds up', (ctx) => { ctx.skip();", "is now skipped"),
+        ("it('adds up', () => {", "it('adds up', () => { return;", "can fail are 0; it had 2"),
+        (
+            "    expect(cart.total()).toBe(10)\n",
+            "    if (false) { expect(cart.total()).toBe(10) }\n",
+            "can fail are 1; it had 2",
+        ),
         (
             "    expect(cart.total()).toBe(10)\n",
             "    try { expect(cart.total()).toBe(10) } catch (e) { console.log(e) }\n",
@@ -146,9 +164,20 @@ def test_a_weaker_script_test_is_named(path: str, old: str, new: str, words: str
     assert words in found[0]
 
 
+@pytest.mark.parametrize("heard", ["await ", "return ", "void run(() => ", "const all = ["])
+def test_a_promise_that_nobody_waits_for_asserts_nothing(heard: str) -> None:
+    rest = "expect(later()).rejects.toThrow('no') })"
+    js = "it('x', async () => { "
+    (found,) = certain("a.test.ts", js + heard + rest, js + rest)
+    assert "can fail are 0; it had 1" in found
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
+        ("    expect(cart.lines)", "    if (!cart.open) return;\n    expect(cart.lines)"),
+        ("    expect(cart.lines)", "    cart.find().skip(10)\n    expect(cart.lines)"),
+        ("it('adds up', () => {", "it('adds up', { skip: false, retry: 2 }, () => {"),
         ("    expect(cart.lines)", "    expect(cart.x).toBe(1)\n    expect(cart.lines)"),
         ("import {", "// it.skip('x', () => {})\nimport {"),
         ("import {", "const s = \"it.only('x')\"; const r = /\\(it.skip\\('/;\nimport {"),
@@ -343,7 +372,8 @@ def test_nothing_is_weaker_than_itself(path: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["it(", "describe('a', () => {", "`${", "/*", "'", "expect(", "(/"]
+    "unit",
+    ["it(", "describe('a', () => {", "`${", "/*", "'", "expect(", "(/", "{return;", "if(false){"],
 )
 def test_hostile_scripts_cost_time_in_proportion(unit: str) -> None:
     is_a_real_test("a.test.ts", unit * (60_000 // len(unit)))

@@ -46,6 +46,7 @@ Call = Callable[[Repo], Awaitable[Any]]
 CALLS: dict[str, Call] = {
     "role_of": lambda r: r.role_of("ann"),
     "issue": lambda r: r.issue(1),
+    "blocked_by": lambda r: r.blocked_by(1),
     "issues": lambda r: r.issues(labels=["chimera"], state="open"),
     "labelled": lambda r: r.labelled("chimera", etag='W/"1"'),
     "edited_at": lambda r: r.edited_at(1),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bot.domain import Actor, RepoRef
 from bot.errors import InputError
 from bot.events import (
+    BlockerRemoved,
     CheckButton,
     CheckSuiteEnded,
     CommentCreated,
@@ -60,6 +61,7 @@ ISSUE = {
     "state": "open",
     "html_url": "https://github.com/acme/shop/issues/12",
 }
+ELSEWHERE = ISSUE | {"repository_url": "https://api.github.com/repos/acme/stock", "number": 3}
 COMMON: dict[str, Any] = {"repository": REPO, "sender": ANN, "installation": {"id": 5}}
 CHECK = {"id": 31, "name": "chimera / task", "external_id": "t-1", "head_sha": SHA}
 PULL = {
@@ -88,6 +90,11 @@ KNOWN: list[tuple[str, dict[str, Any], type]] = [
     ("issues", {"action": "closed", "issue": ISSUE}, IssueGone),
     ("issues", {"action": "deleted", "issue": ISSUE}, IssueGone),
     ("issues", {"action": "transferred", "issue": ISSUE}, IssueGone),
+    (
+        "issue_dependencies",
+        {"action": "blocked_by_removed", "blocked_issue": ISSUE, "blocking_issue": ELSEWHERE},
+        BlockerRemoved,
+    ),
     (
         "issue_comment",
         {"action": "created", "issue": ISSUE, "comment": {"id": 6, "body": "/chimera status"}},
@@ -294,6 +301,9 @@ def test_details_that_matter_later() -> None:
     assert (deployed.run_id, deployed.environment_url) == (88, "https://s.test")
     assert isinstance(button, CheckButton)
     assert button.identifier == "rerequested"
+    unblocked = by_kind[BlockerRemoved]
+    assert isinstance(unblocked, BlockerRemoved)
+    assert (unblocked.blocker_repository, unblocked.blocker) == ("acme/stock", 3)
 
 
 def test_our_own_check_suites_are_not_news() -> None:

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from bot.localhub.hub import LocalHub
-from bot.localhub.state import Delivery
+from bot.localhub.state_apps import Delivery
 from bot.localhub.webhooks import headers_for
 from tests.faults.sample import wish
 from tests.faults.served import AGENT, Served

@@ -16,7 +16,8 @@ from starlette.routing import Route
 from bot.localhub.calls import Exchange
 from bot.localhub.hub import LocalHub
 from bot.localhub.people import Person
-from bot.localhub.state import App, Repository
+from bot.localhub.state import Repository
+from bot.localhub.state_apps import App
 from tests.conformance.checker import Conformance
 
 PERMISSIONS = {
@@ -37,6 +38,7 @@ EVENTS = [
     "deployment_protection_rule",
     "deployment_status",
     "issue_comment",
+    "issue_dependencies",
     "issues",
     "pull_request",
     "pull_request_review",

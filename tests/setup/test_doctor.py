@@ -21,17 +21,17 @@ from bot.config.environment import load_settings
 from bot.config.repo import RepoConfig
 from bot.config.settings import Settings
 from bot.errors import ConfigError
-from bot.localhub.state import App
+from bot.github.git_program import git_version
+from bot.localhub.state_apps import App
 from bot.setup.connection import skew
 from bot.setup.doctor import Wanted, examine
 from bot.setup.finding import Finding, Mark, exit_code
 from bot.setup.gifts import labels_of
-from bot.setup.machine import git_version
 from bot.setup.registration import manifest_of
 from bot.setup.shipped import shipped
 from bot.setup.wish import Permit
 from bot.setup.workflow_file import dispatch_problems
-from tests.agents.test_llm_wire import ModelServer
+from tests.agents.modelserver import Call, Fault, ModelServer
 from tests.setup.stand import Stand
 
 DEPLOYS = """
@@ -317,15 +317,15 @@ def test_the_version_of_git_is_read(text: str, version: tuple[int, int]) -> None
 
 
 async def test_a_model_is_asked_only_when_that_is_wanted(stand: Stand) -> None:
-    models = ModelServer(calls=[("say", {"word": "ready"})])
-    async with models.running() as url:
-        named = {"use": "llm", "model": "openai-chat:gpt-4o", "base_url": f"{url}/v1"}
+    ready = Call(tool="say", arguments={"word": "ready"})
+    async with ModelServer([ready]).running() as models:
+        named = {"use": "llm", "model": "openai-chat:gpt-4o", "base_url": f"{models.url}/v1"}
         keys = {"openai": "sk-canary-of-the-doctor"}
         settings = stand.settings(agents={"coder": named}, model_keys=keys)
         unasked = [one async for one in examine(settings, {}, Wanted())]
         assert models.heard == []
         asked = [one async for one in examine(settings, {}, Wanted(models=True))]
-        models.status = 401
+        models.says_now(Fault(status=401))
         refused = [one async for one in examine(settings, {}, Wanted(models=True))]
     assert "openai-chat:gpt-4o answers" in texts(asked, Mark.GOOD)
     assert "openai-chat:gpt-4o answers" not in texts(unasked, Mark.GOOD)

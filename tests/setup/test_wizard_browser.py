@@ -73,3 +73,34 @@ async def test_it_works_on_the_keyboard_alone_and_without_scripts(stand: Stand) 
         await page.get_by_role("heading", name="Install the App").wait_for()
         await browser.close()
     assert stand.settings().app_id is not None
+
+
+PHONE = {"width": 360, "height": 740}
+FITS = """() => ({
+    wide: document.documentElement.scrollWidth - window.innerWidth,
+    small: [...document.querySelectorAll("button, input[type=text], input[type=url]")]
+        .filter(one => one.getBoundingClientRect().height < 32).map(one => one.outerHTML),
+})"""
+
+
+async def test_every_page_fits_on_a_phone(stand: Stand, tab: Any) -> None:
+    await tab.set_viewport_size(PHONE)
+    async with wizard_on(stand.settings()) as wizard:
+        await tab.goto(wizard.address)
+        assert await tab.evaluate(FITS) == {"wide": 0, "small": []}
+        await tab.get_by_label("GitHub", exact=True).fill(stand.hub.base_url)
+        await tab.get_by_label("Organisation").fill("acme")
+        await tab.get_by_role("button", name="Go on to GitHub").click()
+        await tab.get_by_role("button", name="Create GitHub App").click()
+        await tab.get_by_role("heading", name="Install the App").wait_for()
+        assert await tab.evaluate(FITS) == {"wide": 0, "small": []}
+        app = list(stand.hub.world.apps.values())[-1]
+        stand.hub.install(app.id, "acme")
+        await tab.reload()
+        assert await tab.evaluate(FITS) == {"wide": 0, "small": []}
+        await tab.get_by_role("button", name="Prepare").click()
+        await tab.get_by_role("link", name="Pull request").wait_for()
+        assert await tab.evaluate(FITS) == {"wide": 0, "small": []}
+        await tab.get_by_role("button", name="Finish").click()
+        await tab.get_by_role("heading", name="Done").wait_for()
+        assert await tab.evaluate(FITS) == {"wide": 0, "small": []}

@@ -22,7 +22,9 @@ from bot.demo.stage import Stage, bot_on, hub_with
 from bot.domain import JournalLine, Phase, Status, Task, WaitFor
 from bot.localhub.hub import LocalHub
 from bot.localhub.people import Person
-from bot.localhub.state import Comment, Issue, Repository, Run
+from bot.localhub.state import Repository
+from bot.localhub.state_issues import Comment, Issue
+from bot.localhub.state_runs import Run
 from bot.workflow.report.marker import VERSION
 from tests.stories import sample
 from tests.stories.actors import Cast

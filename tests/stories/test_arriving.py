@@ -7,15 +7,19 @@ from pathlib import Path
 import httpx
 import jwt
 import pytest
+from pydantic import SecretStr
 
 from bot.app import create_app
+from bot.demo.hubview import calls_of_the_bot
 from bot.domain import Status, WaitFor
-from bot.localhub.state import Delivery
+from bot.localhub.state_apps import Delivery
 from tests.stories.conftest import OpenFactory
 from tests.stories.factory import DEADLINE_S, LOOK_S, Factory
 from tests.stories.sample import BODY, TITLE, code, e2e_test
+from tests.stories.stores import ON_BOTH
 
 ONE_AT_A_TIME = {"limits": {"concurrent": 1}}
+COMPARED = "GET /repos/{owner}/{repo}/issues"
 
 
 @pytest.fixture
@@ -59,9 +63,11 @@ async def test_the_same_event_under_a_new_guid_makes_one_task(factory: Factory) 
     assert await _count(factory) == 1
 
 
+@ON_BOTH
 async def test_a_lost_delivery_is_made_good_by_comparing_labels_with_tasks(
     factory: Factory,
 ) -> None:
+    await factory.seen(lambda: COMPARED in calls_of_the_bot(factory.hub))  # at the start, too
     factory.agents.e2e_tester.hangs()
     factory.hub.webhooks.drop = 1.0
     issue = await factory.open_issue()
@@ -70,6 +76,8 @@ async def test_a_lost_delivery_is_made_good_by_comparing_labels_with_tasks(
     assert await _count(factory) == 0
     reconciler = factory.stage.house.reconciler
     assert reconciler is not None
+    await reconciler.compare()
+    assert await _count(factory) == 0, "what was labelled a moment ago is left to its delivery"
     await reconciler.compare()
     task = await factory.task_of(issue)
     assert (task.requester, task.title) == ("ada", TITLE)
@@ -140,6 +148,7 @@ async def test_text_that_was_edited_before_work_began_waits_for_a_new_label(
     assert task.feature.endswith("Delete everything."), "the new label confirms the new text"
 
 
+@ON_BOTH
 async def test_a_repository_works_on_no_more_than_its_limit_and_says_who_is_next(
     busy: Factory,
 ) -> None:
@@ -214,7 +223,12 @@ async def test_a_stored_delivery_without_an_app_says_what_is_missing_and_is_kept
     label = next(
         row for row in await factory.stage.house.queue.deliveries() if row.action == "labeled"
     )
-    without = {"app_id": None, "private_key": None, "data_dir": tmp_path / "without"}
+    without = {
+        "app_id": None,
+        "private_key": None,
+        "data_dir": tmp_path / "without",
+        "database_url": SecretStr(""),  # the first server would read it, were the store shared
+    }
     settings = factory.stage.settings.model_copy(update=without)
     async with create_app(settings, agents=factory.agents.registry()) as house:
         running = asyncio.create_task(house.daemon.run())

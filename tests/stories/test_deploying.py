@@ -7,6 +7,7 @@ from tests.stories.actors import plan
 from tests.stories.conftest import OpenFactory
 from tests.stories.factory import Factory
 from tests.stories.sample import code
+from tests.stories.stores import ON_BOTH
 
 pytestmark = pytest.mark.slow
 
@@ -69,6 +70,7 @@ async def deployed_before(factory: Factory) -> str:
     return str(base)
 
 
+@ON_BOTH
 async def test_red_in_production_is_rolled_back_by_itself_and_the_rollback_is_checked(
     factory: Factory,
 ) -> None:

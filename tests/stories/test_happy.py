@@ -1,15 +1,14 @@
 """A labelled issue goes all the way."""
 
-import os
 from collections import Counter
-
-import pytest
+from typing import Any
 
 from bot.demo.hubview import calls_of_the_bot
 from bot.domain import Phase, Status, WaitFor
 from tests.stories.actors import approve, nit
 from tests.stories.conftest import OpenFactory
 from tests.stories.factory import Factory
+from tests.stories.stores import ON_BOTH
 
 #: What a whole run may cost; minting, the manifest and the sweeps at start are not the run's.
 MAX_CALLS, MAX_POSTS = 36, 14
@@ -32,12 +31,12 @@ SEVEN = [
 ]
 
 
-@pytest.mark.parametrize("store", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+@ON_BOTH
 async def test_a_labelled_issue_becomes_a_deployed_change_with_everything_people_see(
-    factory: Factory, store: str
+    factory: Factory, shared_store: dict[str, Any]
 ) -> None:
     shared = bool(factory.stage.settings.database_url.get_secret_value())
-    assert shared is (store == "postgres") or os.environ.get("STORIES_ON") == "postgres"
+    assert shared is bool(shared_store)
     factory.agents.guardian.says(approve(nit("An exclamation mark would be friendlier.")))
     task = await factory.label_issue()
     await factory.seen(lambda: "eyes" in factory.reactions(task.issue))

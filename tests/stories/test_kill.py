@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from pydantic import SecretStr
 
 from bot.demo.ports import free_ports
 from bot.demo.stage import hub_with, register
@@ -24,6 +25,7 @@ from bot.localhub.people import Person
 from bot.localhub.state import Repository
 from tests.stories.factory import DEADLINE_S, LOOK_S, MARK
 from tests.stories.sample import BODY, TITLE, e2e_test, files, variables
+from tests.stories.stores import ON_BOTH
 
 pytestmark = pytest.mark.slow
 
@@ -47,6 +49,7 @@ class Place:
     app: NewApp
     folder: Path
     port: int
+    database_url: str  #: empty: a file of its own
 
     @property
     def log(self) -> Path:
@@ -74,6 +77,7 @@ class Place:
         file = self.folder / "settings.yml"
         file.write_text(yaml.safe_dump(settings))
         env = os.environ | {
+            "DATABASE_URL": self.database_url,
             "CHIMERA_PRIVATE_KEY": self.app.pem,
             "CHIMERA_WEBHOOK_SECRET": self.app.webhook_secret,
         }
@@ -98,14 +102,23 @@ class Place:
 
 
 @pytest.fixture
-async def place(tmp_path: Path, scratch: Path) -> AsyncIterator[Place]:
+async def place(
+    shared_store: dict[str, SecretStr], tmp_path: Path, scratch: Path
+) -> AsyncIterator[Place]:
+    url = shared_store.get("database_url", SecretStr("")).get_secret_value()
     (port,) = free_ports(1)
     told = variables(str(tmp_path / "deploys"), *free_ports(2))
     async with hub_with(tmp_path, files(CONFIG), told, "ada") as (hub, owner, repository):
         app = await register(hub, f"http://127.0.0.1:{port}/webhook")
         hub.install(app.id, "ada", [repository])
         yield Place(
-            hub=hub, owner=owner, repository=repository, app=app, folder=tmp_path, port=port
+            hub=hub,
+            owner=owner,
+            repository=repository,
+            app=app,
+            folder=tmp_path,
+            port=port,
+            database_url=url,
         )
 
 
@@ -146,6 +159,7 @@ def settled(pids: list[int]) -> bool:
     return len(states) >= CAGED and set(states) == {"S"}
 
 
+@ON_BOTH
 async def test_a_killed_server_s_task_goes_on_at_the_same_phase_in_the_next_one(
     place: Place, started: list[subprocess.Popen[bytes]]
 ) -> None:

@@ -8,8 +8,10 @@ import pytest
 from bot import ChimeraExecutor, create_chimera_task
 from bot.domain import Phase, Role, Status
 from bot.errors import ConfigError
+from bot.workflow.local_run import Teller, run_local
 from bot.workflow.report.status import status_comment
 from bot.workflow.report.view import View
+from bot.workflow.report.words import WORKING_PHASES
 from tests.stories.actors import Cast
 from tests.stories.sample import BODY, TITLE, code, files
 
@@ -49,6 +51,21 @@ async def test_a_program_runs_a_workflow_and_gets_tests_and_branch(
     assert shown == "Goodbye"
     assert git(repository, "rev-parse", "--abbrev-ref", "HEAD") == "main", "nothing is checked out"
     assert git(repository, "status", "--porcelain") == ""
+
+
+async def test_steps_are_told_in_the_order_in_which_they_came(
+    repository: Path, scratch: Path, agents: Cast
+) -> None:
+    told: list[Phase] = []
+    tell = Teller(
+        starts=lambda _branch, _sha: None,
+        enters=told.append,
+        records=lambda line: told.append(line.phase),
+    )
+    await run_local(repository, f"{TITLE}\n\n{BODY}", agents.registry(), tell=tell)
+    order = list(Phase)
+    assert told == sorted(told, key=order.index)
+    assert set(told) == set(WORKING_PHASES)
 
 
 async def test_what_needs_a_hub_is_skipped_with_the_reason_and_nowhere_passed(

@@ -10,6 +10,7 @@ from tests.stories.actors import approve
 from tests.stories.conftest import OpenFactory
 from tests.stories.factory import Factory
 from tests.stories.sample import code
+from tests.stories.stores import ON_BOTH
 
 STOP_S = 10.0  #: 2 s are meant; a busy machine gets more, and the command would take 600
 WITHOUT_DEPLOYMENTS = {"deploy": {"staging": None, "production": {"workflow": ""}}}
@@ -208,6 +209,7 @@ async def test_an_unknown_command_is_answered_in_the_status_comment_alone(
     assert len(quick.issue(task.issue).comments) == 2, "theirs and ours"
 
 
+@ON_BOTH
 async def test_a_paused_task_stops_and_a_resumed_one_goes_on_to_the_end(quick: Factory) -> None:
     quick.agents.coder.hangs(then=quick.agents.coder.turns[0])
     task = await quick.label_issue()

@@ -5,6 +5,7 @@ import pytest
 from bot.domain import Cause, Status, Task, WaitFor
 from tests.stories.conftest import OpenFactory
 from tests.stories.factory import Factory
+from tests.stories.stores import ON_BOTH
 from tests.stories.test_people import WITHOUT_DEPLOYMENTS
 
 
@@ -42,6 +43,7 @@ async def test_a_task_waits_out_what_closes_its_place_and_follows_its_name(quick
     assert task.repo.name == "market"
 
 
+@ON_BOTH
 async def test_a_suspended_app_goes_on_where_it_was_and_tells_so(quick: Factory) -> None:
     quick.agents.coder.hangs(then=quick.agents.coder.turns[0])
     task = await working(quick)

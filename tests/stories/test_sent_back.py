@@ -6,6 +6,7 @@ from bot.domain import Cause, Phase, Status, WaitFor
 from tests.stories.actors import approve, request_changes
 from tests.stories.factory import Factory
 from tests.stories.sample import UNIT_TEST, code, e2e_test
+from tests.stories.stores import ON_BOTH
 
 E2E, CODE = Phase.E2E_TEST_GENERATION, Phase.CODE_IMPLEMENTATION
 GOOD_TEST, GOOD_CODE = e2e_test("goodbye", "Goodbye"), code("goodbye", "Goodbye")
@@ -39,6 +40,7 @@ async def test_tests_that_pass_at_once_wait_for_a_person_who_is_told_the_truth(
     assert factory.agents.coder.briefs == []
 
 
+@ON_BOTH
 async def test_a_broken_test_goes_back_to_the_tester(factory: Factory) -> None:
     broken = {FROZEN: "import nowhere_at_all\n\n" + str(GOOD_TEST[FROZEN])}
     factory.agents.e2e_tester.writes(broken, GOOD_TEST)

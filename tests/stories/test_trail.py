@@ -3,38 +3,25 @@
 import io
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from bot.demo.hubview import calls_of_the_bot
-from bot.localhub.state import Delivery
+from bot.localhub.state_apps import Delivery
 from tests.stories.conftest import OpenFactory
+from tests.tracing import attributes_of, kept_spans
 
 ONE_PHASE = {"deploy": {"staging": None, "production": {"workflow": "", "approval": "automatic"}}}
 COMPARED = "GET /repos/{owner}/{repo}/issues"  #: the sweep at the start, which makes tasks, too
 STARTED = {"delivery_stored", "delivery read", "step_done"}
 
 
-@pytest.fixture(scope="module")
-def exporter() -> Iterator[InMemorySpanExporter]:
-    """What is traced in this process; a provider can be set only once, and stays."""
-    kept = InMemorySpanExporter()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(kept))
-    trace.set_tracer_provider(provider)
-    yield kept
-    kept.shutdown()  # keeps nothing any more
-
-
 @pytest.fixture
-def spans(exporter: InMemorySpanExporter) -> InMemorySpanExporter:
-    exporter.clear()
-    return exporter
+def spans() -> Iterator[InMemorySpanExporter]:
+    with kept_spans() as kept:
+        yield kept
 
 
 async def test_a_delivery_s_id_finds_every_line_from_the_webhook_to_the_effects(
@@ -58,23 +45,21 @@ async def test_a_delivery_s_id_finds_every_line_from_the_webhook_to_the_effects(
 
 
 def _one_trace_a_step(spans: tuple[ReadableSpan, ...], task_id: str, guid: str) -> None:
-    read = [s for s in spans if _of(s).get("messaging.message.id") == guid][-1]
-    steps = [s for s in spans if _of(s).get("cicd.pipeline.run.id") == task_id]
+    read = [s for s in spans if attributes_of(s).get("messaging.message.id") == guid][-1]
+    steps = [s for s in spans if attributes_of(s).get("cicd.pipeline.run.id") == task_id]
     assert len(steps) >= 6
     assert all(step.parent is None for step in steps)
     assert len({step.context.trace_id for step in steps}) == len(steps), "each is its own trace"
     assert {link.context.trace_id for step in steps for link in step.links} == {
         read.context.trace_id
     }, "linked to the delivery that moved the task"
-    code = next(s for s in steps if _of(s)["cicd.pipeline.task.name"] == "CODE_IMPLEMENTATION")
-    assert _of(code)["cicd.pipeline.task.run.result"] == "success"
-    assert _of(code)["vcs.repository.name"] == "shop"
+    code = next(
+        s for s in steps if attributes_of(s)["cicd.pipeline.task.name"] == "CODE_IMPLEMENTATION"
+    )
+    assert attributes_of(code)["cicd.pipeline.task.run.result"] == "success"
+    assert attributes_of(code)["vcs.repository.name"] == "shop"
     within = [s for s in spans if s.parent is not None and s.parent.span_id == code.context.span_id]
     assert {s.name for s in within} >= {"invoke_agent coder", "effect push", "effect pull"}
-
-
-def _of(span: ReadableSpan) -> dict[str, Any]:
-    return dict(span.attributes or {})
 
 
 def _labels(delivery: Delivery) -> bool:

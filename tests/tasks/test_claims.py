@@ -83,7 +83,9 @@ async def test_a_held_repository_starts_nothing(
 
 @pytest.mark.parametrize("sql", [CLAIM_FRONT, CLAIM_LANES])
 async def test_a_claim_reads_indexes_and_never_a_table(sqlite: SqliteStore, sql: str) -> None:
-    rows = await sqlite.read(lambda tx: tx.all(f"EXPLAIN QUERY PLAN {sql}", {"lane_limit": 2}))
+    rows = await sqlite.read(
+        lambda tx: tx.all(f"EXPLAIN QUERY PLAN {sql}", {"lane_limit": 2, "front": 16})
+    )
     plan = [row["detail"] for row in rows]
     touching = [step for step in plan if " t" in step or "task" in step or "busy" in step]
     assert any("task_front" in step or "task_lane" in step for step in touching)

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from bot.errors import NotFound
-from bot.tasks.inbox import MAX_TRIES, InboxState
+from bot.tasks.inbox import AT_ONCE, MAX_TRIES, InboxState, NewDelivery
 from bot.tasks.queue import TaskQueue
 
 from .making import Clock, wish
@@ -17,6 +17,21 @@ async def test_ten_thousand_copies_of_a_delivery_are_one(queue: TaskQueue) -> No
     assert len(await queue.pending()) == 1
     assert await queue.known("guid")
     assert not await queue.known("other")
+
+
+async def test_a_guid_that_is_twice_among_many_is_new_where_it_came_first(
+    queue: TaskQueue,
+) -> None:
+    await queue.accept("known", "issues", "labeled", "{}")
+    guids = ["known", "twice", *(f"guid{n}" for n in range(2 * AT_ONCE)), "twice", "known"]
+    are_new = await queue.accept_all(
+        [
+            NewDelivery(delivery_id=guid, event_name="issues", action="labeled", payload_text="{}")
+            for guid in guids
+        ]
+    )
+    assert are_new == [False, *([True] * (1 + 2 * AT_ONCE)), False, False]
+    assert [row.delivery_id for row in await queue.pending(500)] == guids[:-2]
 
 
 async def test_deliveries_are_read_in_the_order_they_came(queue: TaskQueue) -> None:

@@ -143,7 +143,7 @@ class Queue(RuleBasedStateMachine):
     @invariant()
     def an_issue_has_one_live_task(self) -> None:
         sql = "SELECT repo_id, issue FROM task WHERE finished_at IS NULL"
-        live = [tuple(row) for row in self.rows(sql)]
+        live = [(row["repo_id"], row["issue"]) for row in self.rows(sql)]
         assert len(live) == len(set(live))
 
     @invariant()

@@ -49,6 +49,32 @@ async def test_an_idempotency_key_stands_for_one_request(queue: TaskQueue) -> No
         await queue.submit(wish(), idempotency_key="k", request_hash="other")
 
 
+async def test_a_look_that_finds_the_same_wait_is_no_new_line_of_the_journal(
+    queue: TaskQueue, clock: Clock
+) -> None:
+    await queue.submit(wish(1))
+    said = ("a run is going on", "a run is going on", "it is queued", "a run is going on")
+    for words in said:
+        task = await claimed(queue)
+        told = replace(line(task, outcome=Outcome.WAIT), summary=words)
+        await queue.record(task, told, parked(task, "run:1", until=clock() + 60))
+        clock.goes_on(61)
+        await queue.wake_due()
+    lines = await queue.journal(task.id)
+    assert [one.summary for one in lines] == [said[0], said[2], said[3]]
+    assert [one.n for one in lines] == [1, 2, 3]
+
+
+async def test_a_wait_that_has_cost_something_is_always_a_line(queue: TaskQueue) -> None:
+    await queue.submit(wish(1))
+    for _ in range(2):
+        task = await claimed(queue)
+        told = replace(line(task, outcome=Outcome.WAIT), spend=Spend(requests=1))
+        await queue.record(task, told, parked(task, "run:1"))
+        await queue.wake("run:1")
+    assert len(await queue.journal(task.id)) == 2
+
+
 async def test_a_task_comes_back_from_the_store_as_it_was_recorded(queue: TaskQueue) -> None:
     await queue.submit(wish(1))
     task = await claimed(queue)

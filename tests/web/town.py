@@ -15,7 +15,8 @@ from bot.github.memory import Memory
 from bot.github.oauth import OAuth
 from bot.github.repo import Repo
 from bot.localhub.hub import LocalHub
-from bot.localhub.state import App, Repository
+from bot.localhub.state import Repository
+from bot.localhub.state_apps import App
 from bot.web.people import HubPeople
 from bot.web.sign_in import CALLBACK
 from tests.web.house import START, House

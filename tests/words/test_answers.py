@@ -8,13 +8,14 @@ from bot.config.choices import RepoRole, Verb
 from bot.config.layers import flat_values, load_repo_config
 from bot.config.repo import RepoConfig
 from bot.domain import Outcome, Status, WaitFor
-from bot.workflow.commands import TABLE, Misspelt, parse_commands, possible
+from bot.workflow.commands import TABLE, Command, Misspelt, parse_commands, possible
 from bot.workflow.report.answers import (
     config_text,
     explanation,
     help_text,
     misspelt,
     refused,
+    stamped,
     status_text,
     wrong_state,
 )
@@ -45,6 +46,35 @@ def test_wrong_arguments_are_told_the_form() -> None:
         [said] = parse_commands(body)
         assert isinstance(said, Misspelt)
         assert f"`/chimera {said.nearest}" in misspelt(said)
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("cancle", "cancel"), ("stats", "status"), ("rety", "retry"), ("restart", "start"),
+        ("pri", "priority"), ("conf", "config"), ("APROVE", "approve"), ("abrt", "cancel"),
+        ("ａpprove", "approve"), ("nonsense", None), ("merge", None),
+    ],
+)  # fmt: skip
+def test_the_nearest_verb_is_one_that_was_meant_or_none(word: str, meant: str | None) -> None:
+    [said] = parse_commands(f"/chimera {word}")
+    assert isinstance(said, Misspelt)
+    assert said.nearest == meant
+    assert ("Did you mean" in misspelt(said)) == (meant is not None)
+
+
+def test_an_answer_says_whom_it_is_for_and_when_it_was_given() -> None:
+    text = stamped("> [!NOTE]\n> So it is.", "@octo", T0 + 60, T0)
+    assert text.startswith("> [!NOTE]\n> So it is.\n\n<sub>for ")
+    assert "@octo" not in text
+    assert clock(T0 + 60) in text
+
+
+def test_a_fourth_command_is_left_out_and_that_is_told() -> None:
+    said = parse_commands("/chimera status\n/chimera pause\n/chimera resume\n/chimera cancel")
+    assert [type(one) for one in said] == [Command, Command, Command, Misspelt]
+    assert isinstance(said[3], Misspelt)
+    assert "at most 3 commands, and this one was left out" in misspelt(said[3])
 
 
 def test_what_somebody_wrote_is_not_said_back_alive() -> None:

@@ -101,10 +101,15 @@ def test_a_command_in_a_paragraph_is_found(body: str) -> None:
     assert command_lines(body) == [SAID]
 
 
-def test_at_most_three_are_heard_in_their_order() -> None:
-    body = "\n".join(f"/chimera priority {n}" for n in range(1, 6))
-    assert command_lines(body) == [f"/chimera priority {n}" for n in (1, 2, 3)]
+def test_no_more_are_looked_for_than_tell_that_there_were_too_many() -> None:
+    body = "\n".join(f"/chimera priority {n}" for n in range(1, 9))
+    assert command_lines(body) == [f"/chimera priority {n}" for n in (1, 2, 3, 4)]
     assert MAX_COMMANDS == 3
+
+
+def test_a_phone_may_write_the_first_letter_large_and_nobody_another_alphabet() -> None:
+    assert command_lines("/Chimera status") == ["/Chimera status"]
+    assert command_lines("/chİmera status\n\n/сhimera status\n\n／chimera status") == []
 
 
 HOSTILE = [

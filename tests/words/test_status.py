@@ -97,7 +97,8 @@ def test_every_wait_shows_its_reason_and_only_a_persons_asks_for_one(on: WaitFor
             or ("reply `/chimera" in text)
         )
     else:
-        assert "Waits: run #\u200b88 has been queued for 6 min (until 14:30 UTC)." in text
+        word = "until" if on.ends_by_time else "next look"
+        assert f"Waits: run #\u200b88 has been queued for 6 min ({word} 14:30 UTC)." in text
 
 
 def test_a_queued_task_shows_its_place() -> None:

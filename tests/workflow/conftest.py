@@ -12,7 +12,7 @@ from tests.stories.sample import files
 def repository(tmp_path: Path) -> Path:
     """The sample application as somebody's checkout."""
     path = tmp_path / "mine"
-    for name, text in files({"limits": {"turns": 5}}).items():
+    for name, text in files({"limits": {"turns": 5, "rounds": 3}}).items():
         file = path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(str(text))

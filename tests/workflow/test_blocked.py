@@ -34,9 +34,12 @@ def test_only_a_line_that_begins_with_the_words_names_a_blocker(
     assert named_blockers(text) == numbers
 
 
-def issue(number: int, *, state: str = "open", body: str = "") -> Issue:
+def issue(
+    number: int, *, state: str = "open", body: str = "", repository: str = "ada/shop"
+) -> Issue:
     return Issue(
         number=number,
+        repository=repository,
         title=f"Issue {number}",
         body=body,
         author=Actor(login="ada", id=1),
@@ -51,13 +54,17 @@ def issue(number: int, *, state: str = "open", body: str = "") -> Issue:
 
 
 class Tracker:
-    """Issues by number; what is not there was deleted."""
+    """Issues by number, and what GitHub says they wait for; what is not there was deleted."""
 
-    def __init__(self, *issues: Issue) -> None:
+    def __init__(self, *issues: Issue, links: dict[int, list[Issue]] | None = None) -> None:
         self.issues = {one.number: one for one in issues}
+        self.links = links or {}
         self.reads = 0
 
-    async def read(self, number: int) -> Issue:
+    async def blocked_by(self, number: int) -> list[Issue]:
+        return self.links.get(number, [])
+
+    async def issue(self, number: int) -> Issue:
         self.reads += 1
         if number not in self.issues:
             raise Refused("gone", status=410, body="")
@@ -70,7 +77,7 @@ def task(feature: str) -> Task:
 
 async def parked(feature: str, tracker: Tracker) -> Parked | None:
     try:
-        await not_before_blockers(task(feature), tracker.read, NOW)
+        await not_before_blockers(task(feature), tracker, NOW)
     except Parked as wait:
         return wait
     return None
@@ -79,7 +86,7 @@ async def parked(feature: str, tracker: Tracker) -> Parked | None:
 async def test_an_open_blocker_is_waited_for_by_its_closing() -> None:
     wait = await parked("Blocked by #12", Tracker(issue(12)))
     assert wait is not None
-    assert (wait.on, wait.key) == (WaitFor.BLOCKED, "closed:7:12")
+    assert (wait.on, wait.key) == (WaitFor.BLOCKED, "closed:ada/shop:12")
     assert str(wait) == "blocked by #12, which is open"
     assert wait.retry_at is not None
     assert wait.retry_at > NOW
@@ -118,5 +125,42 @@ async def test_a_circle_is_said_in_words_however_long() -> None:
         *(replace(i, state="closed") if i.number == 13 else i for i in tracker.issues.values())
     )
     wait = await parked("Blocked by #12", ended)
+    assert wait is not None
+    assert "neither can begin" not in str(wait)
+
+
+async def test_what_github_calls_blocked_is_waited_for_without_a_line() -> None:
+    wait = await parked("Add a total.", Tracker(links={1: [issue(11, state="closed"), issue(12)]}))
+    assert wait is not None
+    assert (wait.on, wait.key) == (WaitFor.BLOCKED, "closed:ada/shop:12")
+    assert str(wait) == "blocked by #12, which is open"
+
+
+async def test_what_is_linked_and_named_is_not_read_again() -> None:
+    tracker = Tracker(issue(12), links={1: [issue(12, state="closed")]})
+    assert await parked("Blocked by #12", tracker) is None
+    assert tracker.reads == 0
+
+
+async def test_an_issue_of_another_repository_is_named_with_it() -> None:
+    tracker = Tracker(links={1: [issue(12, repository="Ada/Other")]})
+    wait = await parked("Add a total.", tracker)
+    assert wait is not None
+    assert (wait.key, str(wait)) == (
+        "closed:ada/other:12",
+        "blocked by Ada/Other#12, which is open",
+    )
+
+
+async def test_a_circle_of_links_and_lines_is_said_in_words() -> None:
+    named = issue(13, body="Blocked by #1")
+    wait = await parked("Add a total.", Tracker(links={1: [issue(12)], 12: [named]}))
+    assert wait is not None
+    assert "neither can begin" in str(wait)
+
+
+async def test_a_number_of_another_repository_closes_no_circle() -> None:
+    elsewhere = issue(1, repository="ada/other")
+    wait = await parked("Add a total.", Tracker(links={1: [issue(12)], 12: [elsewhere]}))
     assert wait is not None
     assert "neither can begin" not in str(wait)

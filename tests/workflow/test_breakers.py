@@ -1,13 +1,19 @@
 """A dependency that is down is left alone; one task at a time finds out whether it is back."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bot.domain import WaitFor
+from bot.agents.agent import Brief, Emit, Outcome, Reply
+from bot.agents.cage import Cage
+from bot.agents.dependency import told
+from bot.agents.fallback import FallbackAgent
+from bot.agents.replies import WrittenCode
+from bot.domain import Role, WaitFor
 from bot.errors import BadOutput, Parked, Transient
-from bot.tasks.lasting import Lasting
+from bot.tasks.lasting import BreakerState, Lasting
 from bot.tasks.sqlite import SqliteStore
 from bot.workflow.breakers import FIRST_S, OPENS_AFTER, PROBE_S, Breakers
 
@@ -88,3 +94,69 @@ async def test_what_an_agent_answers_wrongly_says_nothing_about_its_provider(wor
     for _ in range(OPENS_AFTER * 2):
         await world.breakers.failed(NAME, BadOutput("no JSON"))
     assert not await world.is_open()
+
+
+async def test_one_error_counts_once_however_many_doors_it_goes_through(world: World) -> None:
+    for _ in range(OPENS_AFTER - 1):
+        with pytest.raises(Transient):
+            async with told("agent:coder", world.breakers), told(NAME, world.breakers):
+                raise Transient("502")
+    assert not await world.is_open()
+    assert [breaker.name for breaker in await world.lasting.breakers()] == [NAME]
+
+
+async def test_a_second_agent_takes_over_while_the_first_ones_provider_is_left_alone(
+    world: World, tmp_path: Path
+) -> None:
+    """From the first failure to the first success, by the store that a restart reads."""
+    brief = Brief(
+        run_id="t/CODE_IMPLEMENTATION/1",
+        role=Role.CODER,
+        workspace=tmp_path,
+        cage=await Cage.open(),
+        instructions="",
+        prompt="",
+        reply_type=WrittenCode,
+        breakers=world.breakers,
+    )
+    first, second = _Provided("model:one"), _Provided("model:two")
+    first.well = False
+    agent = FallbackAgent(first, second)
+    for _ in range(OPENS_AFTER + 2):
+        await agent.run(brief, lambda _: None)
+    assert (first.asked, second.asked) == (OPENS_AFTER, OPENS_AFTER + 2)
+    world.breakers = world.restarted()
+    brief = replace(brief, breakers=world.breakers)
+    await agent.run(brief, lambda _: None)
+    assert first.asked == OPENS_AFTER, "a restart does not ask it again"
+    second.well = False
+    for _ in range(OPENS_AFTER):
+        with pytest.raises(Transient):
+            await agent.run(brief, lambda _: None)
+    with pytest.raises(Parked, match="resumes by itself"):
+        await agent.run(brief, lambda _: None)
+    world.at += FIRST_S
+    first.well = second.well = True
+    await agent.run(brief, lambda _: None)
+    assert first.asked == OPENS_AFTER + 1, "it is the probe"
+    assert {b.name: b.state for b in await world.lasting.breakers()} == {
+        "model:one": BreakerState.CLOSED,
+        "model:two": BreakerState.OPEN,
+    }
+
+
+class _Provided:
+    """An agent whose provider is down or not."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.well = True
+        self.asked = 0
+
+    async def run(self, brief: Brief, emit: Emit) -> Reply:
+        await brief.breakers.admit(self.name)
+        async with told(self.name, brief.breakers):
+            self.asked += 1
+            if not self.well:
+                raise Transient("503")
+        return Reply(outcome=Outcome.COMPLETED, output=WrittenCode(summary="Done."))

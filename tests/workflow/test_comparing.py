@@ -135,12 +135,25 @@ async def test_many_missed_issues_are_started_in_helpings_and_the_next_round_is_
 ) -> None:
     helping = BUDGET // MISSED_READS
     issues = await labelled(desk, helping + 2)
+    desk.clock.at += 900
     rounds = 0
     while not all([await desk.latest(issue) for issue in issues]):
         await reconciler(desk).compare()
         rounds += 1
         assert rounds <= 2
     assert rounds == 2
+
+
+async def test_what_was_labelled_a_moment_ago_is_left_to_its_delivery_for_one_round(
+    desk: Desk,
+) -> None:
+    (issue,) = await labelled(desk, 1)
+    before = len(desk.hub.calls)
+    await reconciler(desk).compare()
+    assert await desk.latest(issue) is None
+    assert not [call for call in desk.hub.calls[before:] if call.path.endswith("/events")]
+    await reconciler(desk).compare()
+    assert await desk.latest(issue) is not None
 
 
 async def test_an_idle_repository_costs_one_free_question_a_round(desk: Desk) -> None:

@@ -11,7 +11,8 @@ from bot.domain import Task, WaitFor
 from bot.errors import Parked, Uncertain
 from bot.facts import Deployment
 from bot.github.repo import Repo
-from bot.localhub.state import Repository, Run
+from bot.localhub.state import Repository
+from bot.localhub.state_runs import Run
 from bot.localhub.world import World
 from bot.workflow.breakers import OPENS_AFTER
 from bot.workflow.deploying import LOOK_EVERY_S, Standing, deploy, stand

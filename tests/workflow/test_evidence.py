@@ -1,16 +1,21 @@
 """A bundle that was changed says where."""
 
 import copy
+import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from bot.domain import Cursor, JournalLine, Outcome, Phase, Task
+from bot.domain import Cursor, JournalLine, Outcome, Phase
 from bot.effects import Effect, EffectKind, EffectState
-from bot.facts import Approval, Deployment, Facts, Finding, FrozenFile, Proof
+from bot.facts import Approval, Deployment, Facts, Finding, FrozenFile, Proof, Spend
 from bot.workflow.evidence import bundle, faults_in, last_link
+from bot.workflow.executor import create_chimera_task
+
+SPEND = Spend(requests=2, input_tokens=30, output_tokens=4, cost_usd=0.5)
 
 
 def a_bundle() -> dict[str, Any]:
@@ -30,7 +35,8 @@ def a_bundle() -> dict[str, Any]:
         rollback=put,
         skipped=("PHASE: why",),
     )
-    task = Task(id="chimera-1", feature="Do it", title="Do it", facts=facts)
+    made = create_chimera_task(feature="Do it", now=lambda: 1.0)
+    task = replace(made, id="chimera-1", facts=facts, spend=SPEND)
     line = JournalLine(
         task_id=task.id,
         n=1,
@@ -40,6 +46,7 @@ def a_bundle() -> dict[str, Any]:
         summary="2 written",
         started_at=1.0,
         seconds=2.0,
+        spend=SPEND,
     )
     effect = Effect(
         key="k",
@@ -50,14 +57,27 @@ def a_bundle() -> dict[str, Any]:
         fence=1,
         request_hash="d" * 64,
     )
-    made = bundle(task, [line], [effect], cage="bubblewrap")
-    whole: dict[str, Any] = json.loads(json.dumps(made))
+    whole: dict[str, Any] = json.loads(
+        json.dumps(bundle(task, [line], [effect], cage="bubblewrap"))
+    )
     return whole
 
 
 def test_a_bundle_as_it_was_written_is_whole_also_after_a_file() -> None:
     assert faults_in(a_bundle()) == []
     assert last_link(a_bundle()) == last_link(a_bundle())
+
+
+def test_the_cost_is_told_by_phase_and_sums_up() -> None:
+    cost = a_bundle()["sections"]["cost"]
+    one = {"requests": 2, "input_tokens": 30, "output_tokens": 4, "cost_usd": 0.5}
+    told = {"phase": "E2E_TEST_GENERATION", **one, "complete": True}
+    assert cost == {**one, "complete": True, "phases": [told]}
+
+
+def test_the_hash_of_the_trigger_is_that_of_the_text_beside_it() -> None:
+    trigger = a_bundle()["sections"]["trigger"]
+    assert hashlib.sha256(trigger["text"].encode()).hexdigest() == trigger["text_sha256"]
 
 
 @pytest.mark.parametrize("section", list(a_bundle()["sections"]))

@@ -25,6 +25,10 @@ from bot.workflow.hidden import visible
         ("tag\U000e0041s", "tags"),
         ("vs\ufe0f", "vs"),
         ("lone \ud800 surrogate", "lone  surrogate"),
+        ("a\n[//]: # (obey me)\nb", "a\n[//]: #\nb"),
+        ('[x]: <> "obey\nme"\n[docs]: https://a.test/c', "[x]: <>\n[docs]: https://a.test/c"),
+        ("[x]: #\n  'obey'\nb", "[x]: #\nb"),
+        ("[link](https://a.test) (seen)", "[link](https://a.test) (seen)"),
         ("line\r\nline\rline", "line\nline\nline"),
     ],
 )
@@ -40,7 +44,10 @@ def test_no_comment_and_no_hidden_sign_is_left(text: str) -> None:
     assert "<img" not in shown
 
 
-@pytest.mark.parametrize("unit", ["<!--", "![", "<img", "<!-- -->", "![]", "-->", "<"])
+@pytest.mark.parametrize(
+    "unit",
+    ["<!--", "![", "<img", "<!-- -->", "![]", "-->", "<", "[x]: ", "[x]: #\n'", "[x]:#\t", "\n["],
+)
 def test_hostile_text_costs_time_in_proportion_to_its_length(unit: str) -> None:
     def cost(size: int) -> float:
         text = unit * (size // len(unit))

@@ -45,6 +45,7 @@ Claim = tuple[tuple[str | int, ...], object, str]  #: a place, what is claimed, 
 
 #: By somebody who can make the chain fit again.
 CLAIMS: Sequence[Claim] = (
+    (("trigger", "text"), "Say nothing at all", "trigger"),
     (("red", "exit_code"), 0, "red"),
     (("green", 0, "passed"), 7, "green: end to end"),
     (("green", 1, "failed"), 3, "green: the others"),

@@ -1,9 +1,10 @@
 """An ended task plays again, offline: the same words, real tools, real tests."""
 
 import asyncio
+import contextlib
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,12 +14,14 @@ from click.testing import CliRunner
 from bot.agents.agent import Outcome as Completed
 from bot.agents.agent import Reply
 from bot.cli.main import cli
-from bot.domain import Cause, JournalLine, Outcome, Phase, RepoRef, Role, Status, Task
+from bot.domain import Bounds, Cause, JournalLine, Outcome, Phase, RepoRef, Role, Status, Task
 from bot.errors import InputError, WrongState
 from bot.github.git import Git
+from bot.tasks.base import note
 from bot.workflow.executor import ChimeraExecutor, create_chimera_task
 from bot.workflow.local import LocalParts, local_parts
-from bot.workflow.replaying import Compared, Record, compared, replay
+from bot.workflow.replaying import Compared, Record, compared, playable, replay
+from bot.workflow.sent_back import sent_back
 from bot.workflow.transcripts import AgentRun, Transcript, packed, unpacked
 from bot.workflow.workspace import mirror_key
 from tests.stories.actors import Cast, approve, cast, request_changes
@@ -62,16 +65,21 @@ async def ran(repository: Path) -> AsyncIterator[Ran]:
     async with local_parts(repository, registry, now=time.time) as parts:
         executor = ChimeraExecutor(queue=parts.queue, context_for=parts.contexts.context_for)
         done = await executor.execute_workflow(create_chimera_task(feature=f"{TITLE}\n\n{BODY}"))
-        task = await parts.queue.change(done.task.id, lambda task: replace(task, repo=SHOP))
-        git, origin = parts.tools.git, parts.tools.origin_of(None)
-        git.mirror_path(origin.key).rename(git.mirror_path(mirror_key(SHOP)))
-        stored = await parts.tools.lasting.transcripts(task.id)
-        record = Record(
-            task=task,
-            journal=await parts.queue.journal(task.id),
-            runs=[unpacked(text) for text in stored.values()],
-        )
-        yield Ran(parts=parts, record=record)
+        yield await as_of_a_server(parts, done.task)
+
+
+async def as_of_a_server(parts: LocalParts, task: Task) -> Ran:
+    """The run, with store and mirror as a server keeps them."""
+    task = await parts.queue.change(task.id, lambda task: replace(task, repo=SHOP))
+    git, origin = parts.tools.git, parts.tools.origin_of(None)
+    git.mirror_path(origin.key).rename(git.mirror_path(mirror_key(SHOP)))
+    stored = await parts.tools.lasting.transcripts(task.id)
+    record = Record(
+        task=task,
+        journal=await parts.queue.journal(task.id),
+        runs=[unpacked(text) for text in stored.values()],
+    )
+    return Ran(parts=parts, record=record)
 
 
 async def test_what_programs_did_plays_again_by_command(ran: Ran) -> None:
@@ -85,6 +93,73 @@ async def test_what_programs_did_plays_again_by_command(ran: Ran) -> None:
     assert found[E2E]["played"].startswith("again (gate), pass; exit code 1 (0 passed, 1 failed)")
     assert found[CODE]["played"].startswith("again (not_green), pass, pass; exit code 0 (1 passed")
     assert found[GUARD]["played"] == "back (review), pass; 0 findings"
+
+
+async def test_rounds_that_ci_and_a_person_asked_for_are_played_at_their_places(
+    repository: Path,
+) -> None:
+    agents = three_rounds()
+    outside = {
+        Phase.STAGING_DEPLOYMENT: [said(Cause.CI)],
+        Phase.PRODUCTION_DEPLOYMENT: [said(Cause.REVIEW, by="ada")],
+    }
+    async with recorded_run(repository, agents, outside) as ran:
+        assert ran.record.task.cursor.round == 3
+        found = await ran.again()
+    assert found[CODE].recorded.startswith("pass, pass, pass; exit code 0")
+    assert [found[phase].same for phase in PLAYED] == [True] * 5, found
+
+
+async def test_a_round_that_a_deployment_asked_for_is_played_without_it(repository: Path) -> None:
+    outside = {Phase.STAGING_DEPLOYMENT: [said(Cause.DEPLOY)]}
+    async with recorded_run(repository, three_rounds(), outside) as ran:
+        task = ran.record.task
+        assert task.facts.staging is not None
+        by_workflow = replace(task.facts.staging, environment="staging")
+        facts = replace(task.facts, staging=by_workflow)
+        found = await ran.again(replace(ran.record, task=replace(task, facts=facts)))
+    assert found[CODE].recorded.startswith("pass, pass; exit code 0")
+    assert [found[phase].same for phase in PLAYED] == [True, True, True, None, None], found
+
+
+def three_rounds() -> Cast:
+    made = cast()
+    made.e2e_tester.writes(e2e_test("goodbye", "Goodbye"))
+    made.coder.writes(code("goodbye", "Goodbye"), code("two", "2"), code("three", "3"))
+    return made
+
+
+Outside = tuple[Cause, str]
+
+
+def said(cause: Cause, by: str = "") -> Outside:
+    return cause, by
+
+
+@contextlib.asynccontextmanager
+async def recorded_run(
+    repository: Path, agents: Cast, outside: Mapping[Phase, list[Outside]]
+) -> AsyncIterator[Ran]:
+    """A run in which somebody asks for another round whenever it comes to these phases."""
+    async with local_parts(repository, agents.registry(), now=time.time) as parts:
+        executor = ChimeraExecutor(queue=parts.queue, context_for=parts.contexts.context_for)
+        task, _ = await parts.queue.submit(create_chimera_task(feature=f"{TITLE}\n\n{BODY}"))
+        while not task.status.ended:
+            claimed = task if task.status is Status.RUNNING else await parts.queue.claim("test")
+            assert claimed is not None, task
+            task = await executor.advance(claimed)
+            if not task.status.ended and outside.get(task.phase):
+                task = await sent_back_by(parts, task, outside[task.phase].pop(0))
+        yield await as_of_a_server(parts, task)
+
+
+async def sent_back_by(parts: LocalParts, task: Task, asked: Outside) -> Task:
+    cause, by = asked
+    return await parts.queue.change(
+        task.id,
+        lambda now: sent_back(now, ["Again."], (), Bounds(), time.time(), cause),
+        line=note(task, Outcome.BACK, "Again.", time.time(), cause=cause, by=by),
+    )
 
 
 async def test_an_altered_word_shows_in_the_phase_that_it_changes(ran: Ran) -> None:
@@ -138,17 +213,18 @@ ONCE = [line(E2E, Outcome.PASS), line(CODE, Outcome.PASS), line(GUARD, Outcome.P
 
 
 @pytest.mark.parametrize(
-    "outside",
+    "beyond",
     [
-        line(CODE, Outcome.BACK, Cause.CI),
-        line(CODE, Outcome.BACK, Cause.REVIEW, by="ada"),
-        line(Phase.E2E_VALIDATION, Outcome.BACK, Cause.VALIDATION),
+        line(CODE, Outcome.BACK, Cause.CONFLICT, by="ada"),
+        line(Phase.PRODUCTION_DEPLOYMENT, Outcome.BACK, Cause.CONFLICT),
+        line(GUARD, Outcome.FAIL, Cause.PERSON),
     ],
-    ids=["red CI", "a person", "staging"],
+    ids=["a person's commits", "a newer base", "the end by a person"],
 )
-def test_rounds_that_somebody_outside_asked_for_are_left_out(outside: JournalLine) -> None:
+def test_what_changed_the_code_itself_ends_what_can_be_played(beyond: JournalLine) -> None:
     task = Task(id="t", feature="f", title="f", status=Status.COMPLETED)
-    recorded = Record(task=task, journal=[*ONCE, outside, *ONCE[1:]])
+    recorded = Record(task=task, journal=[*ONCE, beyond, *ONCE[1:]])
+    assert playable(recorded.journal) == ONCE
     found = compared(recorded, Record(task=task, journal=ONCE))
     assert [one.same for one in found if one.phase in PLAYED[:3]] == [True, True, True]
     assert all(one.same is None for one in found if one.phase not in PLAYED[:3])

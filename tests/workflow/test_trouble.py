@@ -160,6 +160,13 @@ async def test_trouble_of_this_machine_says_nothing_about_the_hub(
     assert await desk.breakers.open_until("github:5") is None
 
 
+async def test_an_error_that_its_breaker_has_heard_of_is_not_told_again(desk: Desk) -> None:
+    failing = StepError("503")
+    failing.cause, failing.dependency, failing.counted = Cause.TRANSIENT, "model:openai", True
+    await desk.says(TASK, *[failing] * OPENS_AFTER)
+    assert await desk.breakers.open_until("model:openai") is None
+
+
 async def test_each_dependency_has_a_breaker_of_its_own(desk: Desk) -> None:
     failing = StepError("502")
     failing.cause, failing.dependency = Cause.TRANSIENT, "actions:ada/shop"

@@ -18,7 +18,7 @@ from bot.workflow.taken_up import own_head, pushed_tests
 from bot.workflow.trial import Trial
 from bot.workflow.weakening import is_a_real_test
 
-LOOK_AGAIN_S = 300.0  #: at how many pull requests wait
+LOOK_AGAIN_S = 60.0  #: at how many pull requests wait; a look asks nobody but the store
 
 
 async def generate_tests(task: Task, ctx: Ctx) -> StepResult:
@@ -63,10 +63,10 @@ async def _on_base(task: Task, ctx: Ctx) -> Facts:
     facts = task.facts
     if facts.base_checks is not None:
         return facts
+    await _not_too_many_at_once(task, ctx)  # first: it asks GitHub nothing
     if ctx.repo is not None:
-        await not_before_blockers(task, ctx.repo.issue, ctx.now())
+        await not_before_blockers(task, ctx.repo, ctx.now())
     check_target_url(task, ctx)
-    await _not_too_many_at_once(task, ctx)
     ref, sha = await ctx.workspace.base()
     proof = (await ctx.bench.checks(await trial_at(ctx, sha), sha)).proof
     branch = await _free_branch(task, ctx)

@@ -23,6 +23,7 @@ from bot.domain import (
 from bot.errors import SetupFailed
 from bot.facts import Facts, Spend
 from bot.github.repo import Repo
+from bot.workflow.breakers import Breakers
 from bot.workflow.effects import Effects
 from bot.workflow.purse import Purse
 from bot.workflow.report.view import Links, View
@@ -70,8 +71,7 @@ class Ctx:
     purse: Purse
     take: Callable[[Task, str], Awaitable[None]]  #: an environment; raises Parked while in use
     open_pulls: Callable[[Task], Awaitable[int]]  #: of the repository, that wait for people
-    admit: Callable[[str], Awaitable[None]]  #: raises Parked while this dependency is down
-    answered: Callable[[str], Awaitable[None]]  #: this dependency is well
+    breakers: Breakers
     paint: Callable[[Task], Awaitable[None]]  #: have GitHub show this state now
     allowed_hosts: frozenset[str] = frozenset()  #: of target URLs, by the server
 

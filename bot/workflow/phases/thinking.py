@@ -1,7 +1,7 @@
 """Asks an agent: the brief from what the task knows, the reply as data, the bill on the meter."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -10,20 +10,19 @@ from pydantic import BaseModel
 
 from bot.agents.agent import Agent, AgentEvent, Brief, Limits, Outcome, Reply
 from bot.agents.bill import used_so_far
+from bot.agents.dependency import told
 from bot.agents.roster import ROSTER
 from bot.domain import Cause, Phase, Role, Task, WaitFor
-from bot.errors import BadOutput, Deadline, MachineFailed, Parked, SetupFailed, StepError
+from bot.errors import BadOutput, Deadline, Parked, SetupFailed
 from bot.facts import Spend
 from bot.log import masked
 from bot.workflow import tracing
+from bot.workflow.guides import guides_for
 from bot.workflow.phases.step import Ctx
 from bot.workflow.transcripts import AgentRun, session_of
 from bot.workflow.workspace import NOTHING
 
 R = TypeVar("R", bound=BaseModel)
-
-GUIDE = "AGENTS.md"
-MAX_GUIDE = 40_000  #: bytes
 
 
 async def ask(
@@ -54,8 +53,8 @@ async def ask(
     await ctx.purse.check()
     left = budget_left(task, ctx)
     card = ROSTER[role]
-    known = {**await _of_every_role(task, ctx), **words}
     named = ctx.prompts.variables(role, task=asking)
+    known = {**await _of_every_role(task, ctx, named), **words}
     said = ctx.prompts.words(
         role, {name: known[name] for name in known if name in named}, task=asking
     )
@@ -77,6 +76,7 @@ async def ask(
         ),
         protect=protect,
         read_only=card.read_only,
+        breakers=ctx.breakers,
     )
     with tracing.agent(brief):
         reply = await _run(agent, brief, ctx)
@@ -84,19 +84,21 @@ async def ask(
 
 
 async def _run(agent: Agent, brief: Brief, ctx: Ctx) -> Reply:
-    """One run, unless the agent's provider is known to be down; paid and kept however it ends."""
+    """One run, unless the agent is known to be down; paid and kept however it ends."""
     name = f"agent:{agent.name}"
-    await ctx.admit(name)
+    await ctx.breakers.admit(name)
     events: list[AgentEvent] = []
-    try:
-        reply = await agent.run(brief, events.append)
-    except (Exception, asyncio.CancelledError) as error:
-        await _settle(agent, brief, events, _broken_off(error, events), ctx)
-        if isinstance(error, StepError) and not isinstance(error, MachineFailed):
-            error.dependency = name
-        raise
-    await _settle(agent, brief, events, await _playable(brief, reply, ctx), ctx)
-    await ctx.answered(name)
+    async with told(name, ctx.breakers):
+        try:
+            reply = await agent.run(brief, events.append)
+        except (Exception, asyncio.CancelledError) as error:
+            broken_off = _broken_off(error, events)
+            if broken_off.usage.requests or not isinstance(error, Parked):
+                await _settle(agent, brief, events, broken_off, ctx)
+            raise
+        await _settle(agent, brief, events, await _playable(brief, reply, ctx), ctx)
+        if reply.outcome is Outcome.TIMEOUT:
+            raise Deadline(f"the {brief.role} took too long: {reply.error}")
     return reply
 
 
@@ -154,12 +156,21 @@ def _ordinal(task: Task) -> str:
     return str(rounds) if cursor.turn == 1 else f"{rounds}.{cursor.turn}"
 
 
-async def _of_every_role(task: Task, ctx: Ctx) -> dict[str, object]:
-    guide = await ctx.workspace.read(task.facts.base_sha, GUIDE, MAX_GUIDE)
-    return {
-        "title": task.title,
-        "context": guide.decode("utf-8", "replace") if guide else "",
-    }
+async def _of_every_role(task: Task, ctx: Ctx, named: Collection[str]) -> dict[str, object]:
+    known: dict[str, object] = {"title": task.title}
+    if "context" in named:
+        paths = await _concerned(task, ctx)
+        known["context"] = await guides_for(ctx.workspace, task.facts.base_sha, paths)
+    return known
+
+
+async def _concerned(task: Task, ctx: Ctx) -> list[str]:
+    """Where the work is: the tests' folder, what was changed so far, what people remarked on."""
+    facts = task.facts
+    head = await ctx.workspace.known(facts.wip_sha) or facts.head_sha
+    changed = (await ctx.workspace.diff(facts.base_sha, head)).files if head else []
+    remarks = (*(one.path for one in facts.threads), *(one.path for one in facts.findings))
+    return [ctx.config.e2e.path, *(one.path for one in changed), *remarks]
 
 
 def _spend(reply: Reply) -> Spend:
@@ -177,10 +188,6 @@ def _output(reply: Reply, reply_type: type[R], role: Role) -> R:
         case Outcome.COMPLETED if isinstance(reply.output, reply_type):
             # What it says is kept and repeated; should it know a secret of ours, it ends here.
             return reply_type.model_validate(masked(reply.output.model_dump(mode="json")))
-        case Outcome.TIMEOUT:
-            late = Deadline(f"the {role} took too long: {reply.error}")
-            late.dependency = f"agent:{role}"  # of the work, not of its provider, nor of the hub
-            raise late
         case Outcome.LIMIT:
             raise AgentLimit(f"the {role} was stopped: {reply.error}")
         case _:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from bot.config.choices import RepoRole, Verb
 from bot.config.layers import Effective, flat_values
 from bot.domain import Status, Task
-from bot.workflow.commands import TABLE, Misspelt, least_role, possible, spec_of
+from bot.workflow.commands import TABLE, UNKNOWN, Misspelt, least_role, possible, spec_of
 from bot.workflow.neutral import cell
 from bot.workflow.report.progress import ICONS, rows, stopped_at
 from bot.workflow.report.status import ask
@@ -35,7 +35,7 @@ def misspelt(said: Misspelt) -> str:
     hint = ""
     if said.nearest is not None:
         usage = f"`{spec_of(said.nearest).usage}`"
-        hint = f" Did you mean {usage}?" if usage not in said.problem else ""
+        hint = f" Did you mean {usage}?" if said.problem == UNKNOWN else f" Usage: {usage}."
     return f"> [!WARNING]\n> {echo}: {said.problem}.{hint} All commands: `/chimera help`."
 
 
@@ -50,6 +50,11 @@ def wrong_state(verb: Verb, task: Task | None) -> str:
 def refused(verb: Verb, why: str) -> str:
     """Possible in this state, but not this time (another commit, the requester's own approval)."""
     return f"> [!WARNING]\n> `{spec_of(verb).usage}` was not done: {cell(why, 300)}."
+
+
+def stamped(text: str, by: str, at: float, since: float) -> str:
+    """An answer with whom it is for and when it was given, for it stays while things change."""
+    return f"{text}\n\n<sub>for {cell(by, 40)}, {clock(at, since)}</sub>"
 
 
 def help_text(overrides: Mapping[Verb, RepoRole]) -> str:
@@ -83,7 +88,8 @@ def explanation(view: View) -> str:
         if line.phase is at
     ][-MAX_JOURNAL:]
     head = "| At | Outcome | Took | |\n|-|-|-|-|"
-    return _folded(f"{ICONS[row.state]} Journal of {TITLES[at]}", "\n".join([head, *lines]))
+    body = "\n".join([head, *lines]) if lines else "Nothing is recorded of this phase yet."
+    return _folded(f"{ICONS[row.state]} Journal of {TITLES[at]}", body)
 
 
 def config_text(effective: Effective) -> str:

@@ -57,8 +57,8 @@ FAILURES: Mapping[Cause, Told] = {
     ),
     Cause.NOT_RED: Told(
         what="No end-to-end test was found that fails on the unchanged code for a good reason.",
-        next="Say what should be different, in a way that can be tried from outside, and put the "
-        "label on again. Perhaps it works already.",
+        next="Say what should be different, in a way that can be tried from outside, and "
+        "reply `/chimera start`. Perhaps it works already.",
     ),
     Cause.NOT_GREEN: Told(
         what="The change did not make the tests pass within its rounds.",
@@ -91,7 +91,7 @@ FAILURES: Mapping[Cause, Told] = {
     ),
     Cause.PERSON: Told(
         what="A person ended it.",
-        next="Put the label on again to start anew.",
+        next="Reply `/chimera start` to start anew.",
     ),
     Cause.BUG: Told(
         what="Chimera made an error that it cannot explain.",
@@ -119,7 +119,7 @@ def kept(view: View) -> str:
 def next_step(task: Task) -> str:
     """What a person can do now."""
     if task.status is Status.CANCELLED:
-        return FAILURES[Cause.PERSON].next
+        return f"{FAILURES[Cause.PERSON].next} {_RETRY}"
     return FAILURES[task.cause or Cause.BUG].next
 
 

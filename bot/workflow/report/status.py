@@ -75,14 +75,14 @@ def _attention(view: View) -> str:
 
 _ASKED: Mapping[WaitFor, str] = {
     WaitFor.ENVIRONMENT: "**approve the run on GitHub**: {reason}. Reply `/chimera cancel` "
-    "where it shall not go on.",
+    "if it should not go on.",
     WaitFor.DECISION: "**a decision**: {reason}. Reply `/chimera retry` or `/chimera cancel`.",
     WaitFor.RELABEL: "**look at the edited text**, then take `{label}` off and put it on again.",
     WaitFor.BUDGET: "**more budget**: {reason}. Reply `/chimera budget {more:.0f}` or "
     "`/chimera cancel`.",
     WaitFor.CONFIGURATION: "**mend the configuration**: {reason}. It goes on with the next "
     "push to the default branch, or reply `/chimera retry`.",
-    WaitFor.ACCESS: "**let Chimera work here again**: {reason}. Where it does not go on by itself "
+    WaitFor.ACCESS: "**let Chimera work here again**: {reason}. If it does not go on by itself "
     "then, reply `/chimera retry`.",
     WaitFor.PAUSED: "**paused**: {reason}. Reply `/chimera resume` to go on.",
     WaitFor.HOLD: "**this repository is on hold**: {reason}. Reply `/chimera unhold`.",
@@ -199,8 +199,14 @@ def _waiting(view: View) -> str:
         return f"{ordinal(view.position)} in the queue{about}{_kept_back(view)}."
     if task.status is not Status.WAITING or task.wait is None or task.wait.on.needs_person:
         return ""
-    until = f" (until {clock(task.wait.until, task.created_at)})" if task.wait.until else ""
-    return f"Waits: {_reason(task.wait)}{until}."
+    return f"Waits: {_reason(task.wait)}{_time_of(task.wait, task.created_at)}."
+
+
+def _time_of(wait: Wait, near: float) -> str:
+    if not wait.until:
+        return ""
+    word = "until" if wait.on.ends_by_time else "next look"
+    return f" ({word} {clock(wait.until, near)})"
 
 
 def _kept_back(view: View) -> str:

@@ -2,7 +2,7 @@
 
 They are large, so nothing is fetched unasked: `INSTALL_PROGRAMS=1` (or
 `REQUIRE_ALL=1`, which also turns "not measured" into a failure) installs what is missing
-from npm into `CHIMERA_PROGRAMS`, by default a folder in the user's cache.
+from npm into `PROGRAMS_DIR`, by default a folder in the user's cache.
 """
 
 import os
@@ -64,7 +64,7 @@ class Program:
 def cache() -> Path:
     """Where the programs are."""
     usual = Path.home() / ".cache" / "chimera-programs"
-    return Path(os.environ.get("CHIMERA_PROGRAMS") or usual)
+    return Path(os.environ.get("PROGRAMS_DIR") or usual)
 
 
 def wanted() -> bool:

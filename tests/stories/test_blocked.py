@@ -1,0 +1,78 @@
+"""A task whose issue waits for another begins when the other is closed, or the link is gone."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from bot.domain import Phase, Task, WaitFor
+from bot.localhub.types import Json
+from tests.stories import sample
+from tests.stories.conftest import OpenFactory
+from tests.stories.factory import Factory
+from tests.stories.stores import ON_BOTH
+
+WITHOUT_DEPLOYMENTS = {"deploy": {"staging": None, "production": {"workflow": ""}}}
+Opened = Callable[[Factory, Json], Awaitable[int]]
+
+
+async def with_a_link(factory: Factory, blocker: Json) -> int:
+    issue = await factory.open_issue()
+    await factory.owner.block(factory.repository, issue, blocker)
+    return issue
+
+
+async def with_a_line(factory: Factory, blocker: Json) -> int:
+    return await factory.open_issue(body=f"{sample.BODY}\n\nBlocked by #{blocker['number']}")
+
+
+async def blocked(factory: Factory, opened: Opened) -> tuple[Task, Json]:
+    """A task that waits, and the issue that it waits for."""
+    blocker = await factory.owner.open_issue(factory.repository, "The ground for it")
+    issue = await opened(factory, blocker)
+    await factory.owner.label(factory.repository, issue, "chimera")
+    task = await factory.until(await factory.task_of(issue), WaitFor.BLOCKED)
+    assert f"#{blocker['number']}" in task.summary
+    await factory.seen(lambda: "which is open" in factory.status_comment(issue))
+    return task, blocker
+
+
+@pytest.mark.parametrize("opened", [with_a_link, with_a_line])
+async def test_a_task_begins_when_what_blocks_its_issue_is_closed(
+    factory: Factory, opened: Opened
+) -> None:
+    task, blocker = await blocked(factory, opened)
+    assert factory.agents.e2e_tester.briefs == [], "nothing is spent before"
+    await factory.owner.close(factory.repository, blocker["number"])
+    await factory.until(task, Phase.CODE_IMPLEMENTATION)
+
+
+@ON_BOTH
+async def test_a_task_begins_when_the_link_is_taken_out(factory: Factory) -> None:
+    task, blocker = await blocked(factory, with_a_link)
+    await factory.owner.unblock(factory.repository, task.issue, blocker)
+    await factory.until(task, Phase.CODE_IMPLEMENTATION)
+
+
+async def test_a_line_that_is_edited_out_blocks_no_more_once_the_text_is_confirmed(
+    factory: Factory,
+) -> None:
+    task, _ = await blocked(factory, with_a_line)
+    await factory.owner.edit_issue(factory.repository, task.issue, body=sample.BODY)
+    await factory.until(task, WaitFor.RELABEL)
+    await factory.owner.unlabel(factory.repository, task.issue, "chimera")
+    await factory.owner.label(factory.repository, task.issue, "chimera")
+    await factory.until(task, Phase.CODE_IMPLEMENTATION)
+
+
+async def test_people_who_have_enough_to_look_at_get_nothing_new(
+    factory_with: OpenFactory,
+) -> None:
+    factory = await factory_with(config={"limits": {"open_pulls": 1}, **WITHOUT_DEPLOYMENTS})
+    first = await factory.until(await factory.label_issue(), WaitFor.APPROVAL)
+    second = await factory.until(await factory.label_issue("Another"), WaitFor.REVIEWERS)
+    await factory.seen(lambda: "wait for people here" in factory.status_comment(second.issue))
+    assert len(factory.agents.e2e_tester.briefs) == 1, "nothing is spent before"
+    await factory.comment(first.issue, "/chimera reject not like this")
+    await factory.until(first, lambda task: task.status.ended)
+    await factory.comment(second.issue, "/chimera retry")  # or by itself, within a minute
+    await factory.until(second, lambda task: task.facts.base_sha != "")
