@@ -87,6 +87,7 @@ class ReviewSubmitted:
     state: str  #: approved, changes_requested, commented
     body: str
     commit_sha: str
+    node: str = ""  #: the review's name in GraphQL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -170,7 +170,12 @@ class GitHub:
         return await self._write(request, installation_id, creates=creates, receipt=receipt)
 
     async def graphql(
-        self, query: str, variables: Mapping[str, Any], *, installation_id: int
+        self,
+        query: str,
+        variables: Mapping[str, Any],
+        *,
+        installation_id: int,
+        receipt: bool = False,
     ) -> Fields:
         """The `data` of a GraphQL answer, queries and mutations alike under the governor.
 
@@ -180,7 +185,7 @@ class GitHub:
         request = Request(method="POST", path="/graphql", url=self.graphql_url, body=body)
         mutation = query.lstrip().startswith("mutation")
         try:
-            answer = await self._write(request, installation_id, creates=mutation)
+            answer = await self._write(request, installation_id, creates=mutation, receipt=receipt)
             found = Fields(answer.json())
             if error := graphql_error(answer, found, now=self.now()):
                 raise error

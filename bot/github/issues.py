@@ -12,6 +12,10 @@ from bot.github.fields import Fields
 from bot.github.readers import actor_of, labels_of, repository_of
 from bot.github.types import Comment, Issue, LabelEvent, Listing, Made
 
+_REACT = """mutation($id: ID!, $content: ReactionContent!) {
+  addReaction(input: {subjectId: $id, content: $content}) { reaction { databaseId } }
+}"""  # a review has no reactions in REST
+_CONTENTS = {"eyes": "EYES", "rocket": "ROCKET", "confused": "CONFUSED", "-1": "THUMBS_DOWN"}
 _EDITED = """
 query edited($owner: String!, $name: String!, $number: Int!) {
   repository(owner: $owner, name: $name) {
@@ -140,6 +144,17 @@ class IssueCalls(RepoCalls):
         """As `react_to_issue`."""
         path = f"/issues/comments/{names.number(comment_id)}/reactions"
         return (await self._make(path, {"content": content}, receipt=True)).id
+
+    async def react_to_review(self, node_id: str, content: str) -> int:
+        """As `react_to_issue`, for eyes, rocket, confused and -1; `node_id` is the review's.
+
+        https://docs.github.com/en/graphql/reference/mutations#addreaction
+        """
+        variables = {"id": node_id, "content": _CONTENTS[content]}
+        found = await self.github.graphql(
+            _REACT, variables, installation_id=self._installation_id, receipt=True
+        )
+        return found["addReaction"]["reaction"].number("databaseId")
 
     async def unreact_to_issue(self, number: int, reaction_id: int) -> None:
         """Take a reaction of ours off; fine where it is not there."""

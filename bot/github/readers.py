@@ -182,6 +182,7 @@ def _review(payload: Fields, repo: RepoRef, sender: Actor) -> Event | None:
         state=review.text("state", limit=40).lower(),
         body=review.text("body"),
         commit_sha=_sha(review, "commit_id"),
+        node=review.text("node_id", limit=200),
     )
 
 

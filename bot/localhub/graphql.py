@@ -8,7 +8,7 @@ import json
 import re
 from typing import Any
 
-from bot.localhub import auth, events, merging, rest_pulls
+from bot.localhub import auth, events, issuing, merging, rest_pulls
 from bot.localhub.errors import Refused
 from bot.localhub.moments import stamp
 from bot.localhub.state import Repository
@@ -65,6 +65,8 @@ async def _carry_out(call: Call, name: str, given: Json) -> Answer:
             return await _draft(call, name, given, draft=name.startswith("convert"))
         case "enqueuePullRequest":
             return await _enqueue(call, given)
+        case "addReaction":
+            return _react(call, given)
         case "resolveReviewThread" | "unresolveReviewThread":
             return _resolve(call, name, given)
         case "repository" if "lastEditedAt" in str(call.body.get("query")):
@@ -131,6 +133,34 @@ async def _enqueue(call: Call, given: Json) -> Answer:
         "enqueuedAt": stamp(call.world.now()),
     }
     return _data("enqueuePullRequest", {"mergeQueueEntry": entry})
+
+
+_CONTENTS = {
+    "THUMBS_UP": "+1",
+    "THUMBS_DOWN": "-1",
+    "LAUGH": "laugh",
+    "HOORAY": "hooray",
+    "CONFUSED": "confused",
+    "HEART": "heart",
+    "ROCKET": "rocket",
+    "EYES": "eyes",
+}
+
+
+def _react(call: Call, given: Json) -> Answer:
+    """A reaction to a review; all else that carries one has it in REST."""
+    subject, content = str(given.get("subjectId")), str(given.get("content"))
+    for repo in call.world.repositories.values():
+        for one in repo.issues.values():
+            for review in one.pull.reviews if one.pull else ():
+                if node_id("PRR", review.id) == subject:
+                    _admit(call, repo, "pull_requests:write")
+                    made, _ = issuing.react(
+                        call.world, review.reactions, call.who, _CONTENTS.get(content)
+                    )
+                    shape = {"databaseId": made.id, "content": content}
+                    return _data("addReaction", {"reaction": shape})
+    raise Refused(404, f"Could not resolve to a node with the global id of '{subject}'")
 
 
 def _resolve(call: Call, name: str, given: Json) -> Answer:

@@ -92,6 +92,7 @@ class Review:
     state: str
     commit_id: str
     submitted_at: float | None
+    reactions: list[Reaction] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)

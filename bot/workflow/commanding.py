@@ -54,7 +54,8 @@ class Asked:
     actor: Actor
     issue: int  #: or the pull request's number
     commands: Sequence[Command | Misspelt]
-    comment_id: int = 0  #: 0: nothing that can carry a reaction
+    comment_id: int = 0  #: what carries the receipt, which a click has not
+    review_node: str = ""  #: or a review, by its name in GraphQL
     snapshot: IssueSnapshot | None = None  #: of the issue, where the delivery had it
     via: str = "command"
 
@@ -226,13 +227,15 @@ class Commander:
         await self.queue.picture_soon(task.id)
 
     async def _react(self, asked: Asked, content: str) -> None:
-        if not asked.comment_id:
+        repo, comment, review = self.repo_of(asked.repo), asked.comment_id, asked.review_node
+        if not (comment or review):
             return
-        repo = self.repo_of(asked.repo)
-        effects = self._effects(f"comment-{asked.comment_id}", asked)
+        effects = self._effects(f"comment-{comment}" if comment else f"review-{review}", asked)
 
         async def call() -> Remote:
-            return Remote(id=str(await repo.react_to_comment(asked.comment_id, content)))
+            if comment:
+                return Remote(id=str(await repo.react_to_comment(comment, content)))
+            return Remote(id=str(await repo.react_to_review(review, content)))
 
         await effects.ensure(EffectKind.REACTION_ADD, content, {}, call)
 

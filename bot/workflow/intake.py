@@ -212,11 +212,17 @@ class Intake:
         await self.commander.obey(asked)
 
     async def _reviewed(self, event: ReviewSubmitted) -> None:
-        commands = parse_commands(event.body)
-        if not commands and event.state == "approved":
+        said = parse_commands(event.body)
+        commands = said
+        if not said and event.state == "approved":
             commands = await self._approval(event)
         asked = Asked(
-            repo=event.repo, actor=event.sender, issue=event.pull, commands=commands, via="review"
+            repo=event.repo,
+            actor=event.sender,
+            issue=event.pull,
+            commands=commands,
+            review_node=event.node if said else "",
+            via="review",
         )
         await self.commander.obey(asked)
         await self.pulls.reviewed(event)  # remarks beside a command count as well

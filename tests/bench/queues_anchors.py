@@ -133,7 +133,8 @@ def dbos(count: int) -> Reading:
 
         @DBOS.workflow()
         def feature(text: str) -> int:
-            return measured(text)
+            length: int = measured(text)
+            return length
 
         DBOS.launch()
         queue = DBOS.register_queue("bench", worker_concurrency=0)

@@ -265,6 +265,9 @@ async def test_a_review_may_hold_a_command_and_remarks_and_both_count(desk: Desk
     reviewer = desk.person("write")
     await reviewer.review(desk.repository, number, "REQUEST_CHANGES", words, [remark])
     await desk.read()
+    pull = desk.repository.issues[number].pull
+    assert pull is not None
+    assert [given.content for given in pull.reviews[-1].reactions] == ["eyes", "rocket"]
     now = await desk.now(task)
     assert (now.priority, now.phase) == (8, Phase.CODE_IMPLEMENTATION)
     assert [thread.body for thread in now.facts.threads] == ["Say b, too."]

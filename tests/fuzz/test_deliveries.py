@@ -49,7 +49,7 @@ MEANING = {
     "issue_dependencies": ("blocking_issue.number blocking_issue.repository_url",),
     "issue_comment": (*ISSUE, "comment.id comment.body"),
     "pull_request_review": (
-        "review.id review.state review.body review.commit_id pull_request.number",
+        "review.id review.node_id review.state review.body review.commit_id pull_request.number",
     ),
     "check_run": (
         "check_run.id check_run.name check_run.external_id check_run.head_sha",

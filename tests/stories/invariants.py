@@ -25,6 +25,7 @@ from tests.stories.factory import MARK, Factory
 GRAPHQL = {
     "mutation markPullRequestReadyForReview",
     "mutation enqueuePullRequest",
+    "mutation addReaction",  #: to a review
     "query repository",  #: when an issue was last edited
 }
 SPINNING = {"queued", "in_progress"}
