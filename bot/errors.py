@@ -101,6 +101,13 @@ class Refused(StepError):
         self.body = body
 
 
+def is_gone(error: BaseException | None) -> bool:
+    """Whether GitHub says that what was asked for is not there, or not there for us, any more."""
+    if isinstance(error, AuthFailed):
+        return is_gone(error.__cause__)  # a token for an installation that is gone
+    return isinstance(error, Refused) and error.status in {404, 410}
+
+
 class Conflict(StepError):
     """The branch, the base or the object changed under us."""
 

@@ -17,7 +17,7 @@ from structlog.contextvars import bound_contextvars
 
 from bot import log
 from bot.domain import Task
-from bot.errors import Refused
+from bot.errors import Refused, is_gone
 from bot.tasks.base import Clock, ids
 from bot.tasks.inbox import InboxRow
 from bot.tasks.opening import Alone, Company
@@ -29,6 +29,7 @@ from bot.tasks.queue import TaskQueue
 MAX_SLEEP_S = 60.0  #: so that a clock that was set back is noticed
 LOOP_RETRY_S = 1.0  #: after a round that broke, usually because the store did
 INTAKE_RETRY_S = 5.0  #: doubled with every try of the same delivery
+GONE_TRIES = 7  #: about ten minutes: what is not there yet is there by then
 PAINT_RETRY_S = 5.0  #: doubled with every try of the same picture
 MAX_RETRY_S = 900.0
 MOST_REFUSALS = 12  #: of one picture, within two hours; then it stays as it is until a change
@@ -184,9 +185,16 @@ class ChimeraDaemon:
                 await self._queue.inbox_done(row.id, "nothing to do")
                 _log.info("delivery read", event_name=row.event_name, action=row.action)
             except Exception as error:
-                _log.exception("delivery could not be read", event_name=row.event_name)
-                retry_at = self._now() + _backoff_s(INTAKE_RETRY_S, row.tries)
-                await self._queue.inbox_failed(row.id, f"{type(error).__name__}: {error}", retry_at)
+                await self._unread(row, error)
+
+    async def _unread(self, row: InboxRow, error: Exception) -> None:
+        if is_gone(error) and row.tries >= GONE_TRIES:
+            _log.info("delivery about what is gone", event_name=row.event_name, error=str(error))
+            await self._queue.inbox_done(row.id, f"gone: {error}")
+            return
+        _log.error("delivery could not be read", event_name=row.event_name, exc_info=error)
+        retry_at = self._now() + _backoff_s(INTAKE_RETRY_S, row.tries)
+        await self._queue.inbox_failed(row.id, f"{type(error).__name__}: {error}", retry_at)
 
     async def _wake(self) -> None:
         self.pulse.beat("waker")

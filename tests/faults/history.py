@@ -250,7 +250,9 @@ class History:
             return False
         tasks = (await house.queue.page()).tasks
         self._see(tasks)
-        if not {task.issue for task in tasks} >= set(self.people.issues):
+        hub = self.stage.repository.issues
+        wanted = {number for number in self.people.issues if not hub[number].deleted}
+        if not {task.issue for task in tasks} >= wanted:
             return False
         if any(not _at_rest(task) or self.people.will_act(task) for task in tasks):
             return False

@@ -5,8 +5,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import pytest
+
 from bot.domain import Status, Task
-from bot.tasks.daemon import ChimeraDaemon, Deadlines, Sweep
+from bot.errors import Refused
+from bot.tasks.daemon import GONE_TRIES, ChimeraDaemon, Deadlines, Sweep
 from bot.tasks.inbox import InboxRow, InboxState
 from bot.tasks.pool import ExecutorPool
 from bot.tasks.pulse import SILENT_S, Pulse
@@ -25,6 +28,7 @@ class House:
     painted: list[Task] = field(default_factory=list)
     swept: int = 0
     trouble: int = 0  #: how many more calls of everything fail
+    told: Exception = field(default_factory=lambda: RuntimeError("trouble"))  #: and with what
 
     async def intake(self, row: InboxRow) -> None:
         self.maybe_fail()
@@ -50,7 +54,7 @@ class House:
     def maybe_fail(self) -> None:
         if self.trouble:
             self.trouble -= 1
-            raise RuntimeError("trouble")
+            raise self.told
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[ChimeraDaemon]:
@@ -111,6 +115,29 @@ async def test_a_delivery_that_asks_for_nothing_is_closed(tmp_path: Path) -> Non
             return (await home.queue.deliveries())[0].state is InboxState.DONE
 
         await until_stored(closed)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [Refused("the issue: 410 Gone", status=410), Refused("no such repository: 404", status=404)],
+)
+async def test_a_delivery_about_something_that_stays_gone_is_closed(
+    tmp_path: Path, told: Refused
+) -> None:
+    async with house(tmp_path) as home:
+        await home.queue.accept("guid", "issues", "labeled", "{}")
+        (row,) = await home.queue.pending()
+        for _ in range(GONE_TRIES):
+            await home.queue.inbox_failed(row.id, "not there", time.time())
+        home.trouble, home.told = 1_000_000, told
+        async with home.open():
+
+            async def closed() -> bool:
+                return (await home.queue.deliveries())[0].state is InboxState.DONE
+
+            await until_stored(closed)
+        (row,) = await home.queue.deliveries()
+    assert row.note == f"gone: {told}"
 
 
 async def test_trouble_in_every_loop_stops_none(tmp_path: Path) -> None:
