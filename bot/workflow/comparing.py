@@ -82,7 +82,7 @@ class Comparer:
             seen.branches = config.pull.branch.partition("{")[0]
         await self._look_at_issues(repo, seen)
         done = await self._start_missed(repo, seen, budget)
-        if whole:
+        if live or (whole and seen.rounds):  # a first look at an idle one is for its issues alone
             await self._look_at_pulls(repo, seen)
             if all(task.facts.branch for task in live):  # else one may be pushed at this moment
                 await self._name_strays(repo, seen)

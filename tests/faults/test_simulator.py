@@ -97,7 +97,7 @@ def test_a_seed_tells_the_same_story_in_any_process() -> None:
 
 
 def test_an_issue_that_is_deleted_while_no_delivery_arrives_comes_to_rest() -> None:
-    deleted = Meddling(act=Act.DELETED, at_s=457.0)
+    deleted = Meddling(act=Act.DELETED, at_s=1100.0)  # after the second sweep
     told = tell(Plan(seed=1, deaf_s=3600.0, meddling=deleted))
     assert told.problems == []
     assert told.outcomes == Counter({"CANCELLED": 1})

@@ -63,6 +63,7 @@ CALLS: dict[str, Call] = {
     "labels": lambda r: r.labels(),
     "react_to_issue": lambda r: r.react_to_issue(1, "eyes"),
     "react_to_comment": lambda r: r.react_to_comment(9, "rocket"),
+    "react_to_review": lambda r: r.react_to_review("PRR_1", "rocket"),
     "unreact_to_issue": lambda r: r.unreact_to_issue(1, 3),
     "unreact_to_comment": lambda r: r.unreact_to_comment(9, 3),
     "label_events": lambda r: r.label_events(1),

@@ -1,6 +1,7 @@
 """`chimera run` as people meet it: what it refuses, what it leaves, and what Ctrl-C leaves."""
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -124,7 +125,7 @@ def test_a_program_is_shown_in_the_cage_and_what_it_leaves_undone_is_told(
     told = chimera_run(repository, *FEATURE, "--agent", f"command:{program}", *config(""))
     assert told.code == 1
     assert "No test was written under tests" in told.talk
-    assert "status  FAILED" in told.out
+    assert re.search(r"^status +FAILED$", told.out, re.MULTILINE)
 
 
 def test_an_import_of_what_is_not_there_yet_is_red_unless_the_configuration_says_no(
