@@ -100,12 +100,17 @@ class Refused(StepError):
         self.status = status
         self.body = body
 
+    @property
+    def missing(self) -> bool:
+        """Whether GitHub says that a thing is not there (any more), or hides it from us."""
+        return self.status in {404, 410}
+
 
 def is_gone(error: BaseException | None) -> bool:
     """Whether GitHub says that what was asked for is not there, or not there for us, any more."""
     if isinstance(error, AuthFailed):
         return is_gone(error.__cause__)  # a token for an installation that is gone
-    return isinstance(error, Refused) and error.status in {404, 410}
+    return isinstance(error, Refused) and error.missing
 
 
 class Conflict(StepError):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from bot.errors import Conflict, Refused
 from bot.github import names
-from bot.github.calls import RepoCalls, in_url, is_missing
+from bot.github.calls import RepoCalls, in_url
 from bot.github.fields import Fields
 from bot.github.types import (
     DeploymentInfo,
@@ -102,7 +102,7 @@ class ActionsCalls(RepoCalls):
         try:
             found = await self._list("/environments", of="environments")
         except Refused as error:
-            if not is_missing(error):
+            if not error.missing:
                 raise
             return []
         return [_environment(one) for one in found]

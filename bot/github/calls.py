@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import quote
 
 from bot.domain import RepoRef
-from bot.errors import Refused
 from bot.github import names
 from bot.github.answers import Answer
 from bot.github.client import GitHub
@@ -102,11 +101,6 @@ def object_in(answer: Answer) -> Fields:
     if not isinstance(found, dict | list):
         raise answer.lost("the answer is no JSON object")
     return Fields(found)
-
-
-def is_missing(error: Refused) -> bool:
-    """Whether GitHub says that a thing is not there (any more), or hides it from us."""
-    return error.status in {404, 410}
 
 
 def in_url(text: str) -> str:

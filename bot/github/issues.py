@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bot.errors import Refused
 from bot.github import names
-from bot.github.calls import RepoCalls, in_url, is_missing
+from bot.github.calls import RepoCalls, in_url
 from bot.github.fields import Fields
 from bot.github.readers import actor_of, labels_of, repository_of
 from bot.github.types import Comment, Issue, LabelEvent, Listing, Made
@@ -57,7 +57,7 @@ class IssueCalls(RepoCalls):
         try:
             found = await self._list(f"/issues/{names.number(number)}/dependencies/blocked_by")
         except Refused as error:
-            if not is_missing(error):
+            if not error.missing:
                 raise
             return []
         return [_issue(one) for one in found]
@@ -107,7 +107,7 @@ class IssueCalls(RepoCalls):
         try:
             await self._send("PUT", f"/issues/comments/{names.number(comment_id)}/pin")
         except Refused as error:
-            if not is_missing(error):
+            if not error.missing:
                 raise
             return False
         return True
@@ -190,7 +190,7 @@ class IssueCalls(RepoCalls):
         try:
             given = await self._get(f"/collaborators/{in_url(login)}/permission")
         except Refused as error:
-            if not is_missing(error):
+            if not error.missing:
                 raise
             return "none"
         return given.text("role_name") or given.text("permission") or "none"
@@ -199,7 +199,7 @@ class IssueCalls(RepoCalls):
         try:
             await self._send("DELETE", path)
         except Refused as error:
-            if not is_missing(error):
+            if not error.missing:
                 raise
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from bot.errors import Refused
 from bot.github import names
-from bot.github.calls import RepoCalls, is_missing
+from bot.github.calls import RepoCalls
 from bot.github.fields import Fields
 from bot.github.readers import repo_from
 from bot.github.types import RepoInfo, Rules
@@ -41,7 +41,7 @@ class RefCalls(RepoCalls):
         try:
             given = await self._get(f"/git/ref/heads/{_ref_in_url(branch)}")
         except Refused as error:
-            if not is_missing(error):
+            if not error.missing:
                 raise
             return None
         return given["object"].text("sha") or None
@@ -73,7 +73,7 @@ class RefCalls(RepoCalls):
         try:
             given = await self._get(f"/contents/{quote(names.path(path))}", params)
         except Refused as error:
-            if not is_missing(error):
+            if not error.missing:
                 raise
             return None
         is_whole = given.text("encoding") == "base64" and given.number("size") <= limit

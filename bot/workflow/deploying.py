@@ -15,7 +15,6 @@ from bot.domain import Role, Task, WaitFor
 from bot.effects import EffectKind
 from bot.errors import Refused, StepError, Uncertain
 from bot.facts import Deployment
-from bot.github.calls import is_missing
 from bot.github.repo import Repo
 from bot.log import get
 from bot.workflow.effects import Remote
@@ -138,7 +137,7 @@ async def _ask(ctx: Ctx, repo: Repo, made: Deployment) -> tuple[str, str]:
     try:
         run = await repo.run(made.run_id)
     except Refused as error:
-        if not is_missing(error):
+        if not error.missing:
             raise
         return "its deletion", ""
     return run.conclusion, run.status

@@ -12,7 +12,6 @@ from enum import StrEnum
 from bot.domain import Cause, Outcome, Phase, RepoRef, Task, Verdict, Wait, WaitFor
 from bot.errors import Refused
 from bot.github.app import App
-from bot.github.calls import is_missing
 from bot.github.repo import Repo
 from bot.github.types import Installation
 
@@ -59,7 +58,7 @@ class Survey:
         try:
             info = await self.repo_of(known).info()
         except Refused as error:
-            if not is_missing(error):
+            if not error.missing:
                 raise
             return Found(ground=Ground.OUT, repo=known)
         repo = replace(info.ref, installation_id=installation.id)
@@ -74,12 +73,12 @@ class Survey:
         try:
             return await self.app_of().installation_of(repo)
         except Refused as error:
-            if not is_missing(error):
+            if not error.missing:
                 raise
         try:
             known = await self.app_of().installation(repo.installation_id)
         except Refused as error:
-            if not is_missing(error):
+            if not error.missing:
                 raise
             return None
         return known if known.suspended else None
@@ -96,7 +95,7 @@ class Survey:
             if task.facts.pull and (await repo.issue(task.facts.pull)).locked:
                 return Ground.LOCKED
         except Refused as error:
-            if not is_missing(error):
+            if not error.missing:
                 raise
             return Ground.GONE
         return Ground.SOUND

@@ -24,6 +24,7 @@ from bot.localhub.state import Repository
 from tests.bench import spawned
 from tests.bench.meter import tree_rss_kib
 from tests.bench.model import Bench, Cell, Figure, Reading
+from tests.bench.shops import more_shops
 
 WHOLE_S = 1500.0
 LOOK_S = 0.2
@@ -69,12 +70,7 @@ async def grown(more: int) -> Reading:
         variables = [deployed_to(place) for place in places]
         try:
             async with hub_with(folder, sample.files(), variables[0], "ada") as (hub, ada, first):
-                others = [
-                    await asyncio.to_thread(
-                        hub.create_repository, "ada", f"shop{n}", sample.files(), variables=one
-                    )
-                    for n, one in enumerate(variables[1:], start=2)
-                ]
+                others = await more_shops(hub, variables[1:])
                 port = free_port()
                 app = await register(hub, f"http://127.0.0.1:{port}/webhook")
                 with spawned.server(port, folder, _environment(hub, app)) as server:

@@ -17,6 +17,7 @@ from bot.domain import Role, Status, Task, WaitFor
 from bot.localhub.state import Repository
 from tests.bench.meter import rss_kib
 from tests.bench.model import Bench, Cell, Figure, Reading
+from tests.bench.shops import more_shops
 
 SLOTS = 5
 WHOLE_S = 840.0
@@ -63,12 +64,7 @@ async def factory(count: int) -> Reading:
         variables = [deployed_to(place) for place in places]
         try:
             async with hub_with(folder, sample.files(), variables[0], "ada") as (hub, ada, first):
-                others = [
-                    await asyncio.to_thread(
-                        hub.create_repository, "ada", f"shop{n}", sample.files(), variables=one
-                    )
-                    for n, one in enumerate(variables[1:], start=2)
-                ]
+                others = await more_shops(hub, variables[1:])
                 async with bot_on(
                     hub, ada, first, folder, agents, cage=cage,
                     adjust=lambda s: s.model_copy(update={"max_concurrent": SLOTS}),

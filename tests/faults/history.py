@@ -21,7 +21,6 @@ from tests.faults.chance import seeded
 from tests.faults.clock import SimLoop
 from tests.faults.evidence import Left, left_by
 from tests.faults.house import Ground, Protections, open_house
-from tests.faults.invariants import still_asked
 from tests.faults.meddling import GONE, Act, Meddler
 from tests.faults.people import People
 from tests.faults.plan import Plan
@@ -252,7 +251,7 @@ class History:
         tasks = (await house.queue.page()).tasks
         self._see(tasks)
         hub = self.stage.repository.issues
-        wanted = {number for number in self.people.issues if still_asked(hub[number])}
+        wanted = {number for number in self.people.issues if invariants.still_asked(hub[number])}
         if not {task.issue for task in tasks} >= wanted:
             return False
         if any(not _at_rest(task) or self.people.will_act(task) for task in tasks):

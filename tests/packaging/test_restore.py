@@ -20,7 +20,7 @@ from bot.tasks.opening import Place
 from bot.tasks.queue import TaskQueue
 from bot.tasks.sqlite import STORE_FILE
 from tests.postgres import Server
-from tests.tasks.making import claimed, finish, wish
+from tests.tasks.making import claimed, finish, keep_submitting, wish
 
 CHIMERA_S = 60
 MANY = 40
@@ -83,7 +83,7 @@ async def test_a_house_goes_on_from_a_backup_that_was_taken_while_it_was_written
     for issue in range(1, MANY):
         await queue.submit(wish(issue))
     done = await finish(queue, await claimed(queue))
-    writing = asyncio.create_task(_keep_writing(queue))
+    writing = asyncio.create_task(keep_submitting(queue))
     saved = tmp_path / "backup"
     backup = await asyncio.to_thread(here.chimera, "db", "backup", str(saved))
     writing.cancel()
@@ -138,11 +138,3 @@ def test_a_backup_changes_nothing_of_a_database_that_is_to_be_upgraded(
         capture_output=True, text=True, timeout=CHIMERA_S, check=True,
     )  # fmt: skip
     assert "TABLE" not in listed.stdout, "it was empty, and no table was made"
-
-
-async def _keep_writing(queue: TaskQueue) -> None:
-    issue = 100
-    while True:
-        await queue.submit(wish(issue))
-        issue += 1
-        await asyncio.sleep(0.005)

@@ -16,7 +16,7 @@ from bot.domain import Status, Task
 from bot.tasks.queue import TaskQueue
 from bot.tasks.schema import MIGRATIONS, statements
 from bot.tasks.sqlite import STORE_FILE, SqliteStore, check
-from tests.tasks.making import claimed, finish, wish
+from tests.tasks.making import claimed, finish, keep_submitting, wish
 
 NEWEST = len(MIGRATIONS)
 CHIMERA_S = 60
@@ -76,7 +76,7 @@ async def test_a_broken_store_goes_on_from_its_backup(tmp_path: Path) -> None:
     for issue in range(1, 40):
         await queue.submit(wish(issue))
     done = await finish(queue, await claimed(queue))
-    writing = asyncio.create_task(_keep_writing(queue))
+    writing = asyncio.create_task(keep_submitting(queue))
     backup = await asyncio.to_thread(chimera, data, "db", "backup", str(saved))
     writing.cancel()
     await asyncio.gather(writing, return_exceptions=True)
@@ -95,11 +95,3 @@ async def test_a_broken_store_goes_on_from_its_backup(tmp_path: Path) -> None:
     found = {task.id: task for task in await tasks_of(data / STORE_FILE)}
     assert len(found) >= 39
     assert found[done.id].status is Status.COMPLETED
-
-
-async def _keep_writing(queue: TaskQueue) -> None:
-    issue = 100
-    while True:
-        await queue.submit(wish(issue))
-        issue += 1
-        await asyncio.sleep(0.005)

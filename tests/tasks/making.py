@@ -80,3 +80,12 @@ async def until(condition: Callable[[], bool], *, within_s: float = 20.0) -> Non
     async with asyncio.timeout(within_s):
         while not condition():  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.001)
+
+
+async def keep_submitting(queue: TaskQueue) -> None:
+    """One task after the other until it is cancelled; issues from 100 on."""
+    issue = 100
+    while True:
+        await queue.submit(wish(issue))
+        issue += 1
+        await asyncio.sleep(0.005)
