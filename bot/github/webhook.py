@@ -19,8 +19,8 @@ from bot.events import Event
 from bot.github import readers
 from bot.github.fields import Fields
 
-_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
-_EVENT_NAME = re.compile(r"[a-z_]{1,60}")
+_ID = re.compile(rb"[A-Za-z0-9_-]{1,100}")
+_EVENT_NAME = re.compile(rb"[a-z0-9_]{1,60}")  # `projects_v2_item` has a digit
 _PREFIX = b"sha256="
 _MAX_DIGITS = 30  #: of a number; Python refuses 4,300 with an error, and no id has 20
 
@@ -52,37 +52,37 @@ class Delivery:
     repository: str  #: owner/name, empty where the delivery names none
 
 
-def parse(headers: Mapping[str, str], body: bytes, *, secrets: Sequence[bytes | str]) -> Delivery:
-    """The delivery that these bytes are.
+def parse(
+    headers: Mapping[bytes, bytes], body: bytes, *, secrets: Sequence[bytes | str]
+) -> Delivery:
+    """The delivery that these bytes are; names of headers are in lower case, as ASGI has them.
 
     Raises BadHeader, BadSignature and Unreadable in this order, and nothing else whatever the
     bytes are.
     """
-    given = {name.lower(): value for name, value in headers.items()}
-    delivery_id = _header(given, "x-github-delivery", _ID)
-    event_name = _header(given, "x-github-event", _EVENT_NAME)
-    verify(given.get("x-hub-signature-256", ""), body, secrets=secrets)
+    delivery_id = _header(headers, b"x-github-delivery", _ID)
+    event_name = _header(headers, b"x-github-event", _EVENT_NAME)
+    verify(headers.get(b"x-hub-signature-256", b""), body, secrets=secrets)
     payload = _payload(body)
     repo = readers.repo_of(payload)
     return Delivery(
         id=delivery_id,
         event_name=event_name,
         action=payload.text("action", limit=60),
-        event=readers.event_of(event_name, payload, repo, app_id=_app_id(given)),
+        event=readers.event_of(event_name, payload, repo, app_id=_app_id(headers)),
         installation_id=payload["installation"].number("id"),
         repository=repo.full_name if repo is not None else "",
     )
 
 
-def verify(signature: str, body: bytes, *, secrets: Sequence[bytes | str]) -> None:
+def verify(signature: bytes, body: bytes, *, secrets: Sequence[bytes | str]) -> None:
     """Raise BadSignature unless one of the secrets signed the body.
 
     Bytes are compared: `hmac.compare_digest` refuses text outside ASCII with a TypeError. Every
     secret is tried, so that the time does not tell which one fits. An empty secret signs nothing.
     """
-    given = signature.encode("utf-8", "replace")
     keys = [key.encode() if isinstance(key, str) else key for key in secrets]
-    fits = [hmac.compare_digest(given, _signature(key, body)) for key in keys if key]
+    fits = [hmac.compare_digest(signature, _signature(key, body)) for key in keys if key]
     if not any(fits):
         raise BadSignature
 
@@ -112,19 +112,19 @@ def _signature(key: bytes, body: bytes) -> bytes:
     return _PREFIX + hmac.digest(key, body, "sha256").hex().encode()
 
 
-def _header(headers: Mapping[str, str], name: str, pattern: re.Pattern[str]) -> str:
-    value = headers.get(name, "")
+def _header(headers: Mapping[bytes, bytes], name: bytes, pattern: re.Pattern[bytes]) -> str:
+    value = headers.get(name, b"")
     if pattern.fullmatch(value) is None:
-        raise BadHeader(f"the header {name} is missing or malformed")
-    return value
+        raise BadHeader(f"the header {name.decode()} is missing or malformed")
+    return value.decode("ascii")
 
 
-def _app_id(headers: Mapping[str, str]) -> int:
+def _app_id(headers: Mapping[bytes, bytes]) -> int:
     """Our own App's id, as GitHub names the hook's owner in a header; 0 where it does not."""
-    if headers.get("x-github-hook-installation-target-type") != "integration":
+    if headers.get(b"x-github-hook-installation-target-type") != b"integration":
         return 0
-    value = headers.get("x-github-hook-installation-target-id", "")
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else 0
+    value = headers.get(b"x-github-hook-installation-target-id", b"")
+    return int(value) if value.isdigit() and len(value) < 19 else 0
 
 
 def _payload(body: bytes) -> Fields:

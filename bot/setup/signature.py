@@ -49,7 +49,7 @@ def why_not(headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> 
 
 def _fits(given: str, body: bytes, secrets: Sequence[str]) -> bool:
     try:
-        verify(given, body, secrets=secrets)
+        verify(given.encode("utf-8", "replace"), body, secrets=secrets)
     except BadSignature:
         return False
     return True

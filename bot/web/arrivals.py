@@ -21,7 +21,7 @@ Reply = Callable[[Answer], None]
 class Arrived:
     """A delivery as it came, and where its answer goes."""
 
-    headers: Mapping[str, str]
+    headers: Mapping[bytes, bytes]  #: by names in lower case
     body: bytes
     peer: str
     reply: Reply

@@ -172,7 +172,7 @@ async def read_body(request: Request, model: type[M], rules: Rules | None = None
     Raises Problem: 415 not JSON by its type, 400 unreadable, 413, 408, 422 with every wrong field.
     An empty body stands for `{}` where every field has a default.
     """
-    async with _reader.read(request.headers, request.receive) as body:
+    async with _reader.read(request.headers.get("content-length", "0"), request.receive) as body:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json" and (body or kind):
             raise Problem(415, "Send JSON, with the content type application/json.")
@@ -184,7 +184,7 @@ async def read_body(request: Request, model: type[M], rules: Rules | None = None
 
 async def read_form(request: Request) -> dict[str, str]:
     """A small urlencoded form; of a repeated name the last value."""
-    async with _reader.read(request.headers, request.receive) as body:
+    async with _reader.read(request.headers.get("content-length", "0"), request.receive) as body:
         text = body[:MAX_FORM].decode("utf-8", "replace")
         return dict(parse_qsl(text, keep_blank_values=True))
 

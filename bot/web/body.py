@@ -1,7 +1,7 @@
 """Reading request bodies: a limit on each, a limit on all together, and a deadline."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.types import Receive
@@ -28,13 +28,15 @@ class BodyReader:
         self._held = 0
 
     @asynccontextmanager
-    async def read(self, headers: Mapping[str, str], receive: Receive) -> AsyncIterator[bytes]:
+    async def read(self, declared: str, receive: Receive) -> AsyncIterator[bytes]:
         """The body of a request, held until the caller is done with it.
+
+        `declared` is its Content-Length, or "0" where it has none.
 
         Raises Problem: 413 too large, 408 too slow, 503 too many large ones at once, 400 when the
         client went away.
         """
-        self._refuse_declared(headers.get("content-length", "0"))
+        self._refuse_declared(declared)
         mine = _Share()
         try:
             yield await self._collect(receive, mine)

@@ -6,6 +6,7 @@ declared length, a body that is there when the head is. Everything else, and a d
 comes in pieces, takes uvicorn's way, whose body reader has the limits and the patience.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -14,7 +15,7 @@ from bot.web.answer import Answer
 from bot.web.body import SMALL
 from bot.web.server import ImpatientProtocol
 
-Take = Callable[[Mapping[str, str], bytes, str, Callable[[Answer], None]], None]
+Take = Callable[[Mapping[bytes, bytes], bytes, str, Callable[[Answer], None]], None]
 
 _CLOSE = (b"connection", b"close")
 
@@ -28,6 +29,8 @@ class DirectProtocol(ImpatientProtocol):
         self._urls = urls
         self._fields: dict[bytes, bytes] = {}
         self._pieces: list[bytes] | None = None  #: of the body of a delivery that may go this way
+        self._answered_at = 0.0  #: by the loop's clock
+        self._idle_look: asyncio.TimerHandle | None = None
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -58,9 +61,8 @@ class DirectProtocol(ImpatientProtocol):
         body, self._pieces = b"".join(self._pieces), None
         turn = _Turn(self.parser.should_keep_alive())
         self.cycle = turn  # type: ignore[assignment]
-        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in self._fields.items()}
         peer = self.client[0] if self.client is not None else ""
-        self._take(headers, body, peer, partial(self._reply, turn))
+        self._take(self._fields, body, peer, partial(self._reply, turn))
 
     def _is_plain(self) -> bool:
         self._fields = dict(self.headers)
@@ -82,9 +84,33 @@ class DirectProtocol(ImpatientProtocol):
             return
         own = self.server_state.default_headers
         self.send_whole(answer.to_bytes(own if turn.keep_alive else [*own, _CLOSE]))
+        if turn.keep_alive and not self.pipeline:
+            self._wait_for_another()
+            return
         if not turn.keep_alive:
             self.transport.close()
         self.on_response_complete()
+
+    def _wait_for_another(self) -> None:
+        """What uvicorn does after an answer, without a timer made and cancelled for each."""
+        self.server_state.total_requests += 1
+        self._answered_at = self.loop.time()
+        if self._idle_look is None:
+            self._idle_look = self.loop.call_later(self.timeout_keep_alive, self._close_if_idle)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._idle_look is not None:
+            self._idle_look.cancel()
+
+    def _close_if_idle(self) -> None:
+        ends = self._answered_at + self.timeout_keep_alive
+        if self.loop.time() < ends:
+            self._idle_look = self.loop.call_at(ends, self._close_if_idle)
+            return
+        self._idle_look = None
+        if isinstance(self.cycle, _Turn) and self.cycle.response_complete and not self.in_head:
+            self.timeout_keep_alive_handler()
 
 
 class _Turn:
@@ -94,6 +120,8 @@ class _Turn:
     """
 
     __slots__ = ("disconnected", "keep_alive", "message_event", "response_complete")
+
+    more_body = False  #: it begins when the body is there
 
     def __init__(self, keep_alive: bool) -> None:
         self.keep_alive = keep_alive

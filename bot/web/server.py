@@ -1,7 +1,8 @@
 """The HTTP server: uvicorn, with a deadline for headers too.
 
 uvicorn waits for ever for the end of a request's headers; two hundred clients that never send it
-would hold two hundred connections. The body has a deadline of its own, in `body`.
+would hold two hundred connections. The body has a deadline of its own, in `body`; one that nobody
+reads, for the request is answered already, has the same as headers.
 """
 
 import asyncio
@@ -15,16 +16,20 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEADER_DEADLINE_S = 15.0
 MAX_HEADERS = 64 * 1024  #: bytes
+MAX_AROUND = 256 * 1024  #: bytes of a body's trailers and of the marks of its chunks
 MAX_CONNECTIONS = 2000  #: at one time; above it a client is told 503
 
 
 class ImpatientProtocol(HttpToolsProtocol):
-    """Closes a connection whose request line and headers do not arrive in time, or are too long."""
+    """Closes a connection whose request does not arrive in time, or has too much around its body.
+
+    The parser keeps headers, and the trailers after a chunked body, until the request has ended.
+    """
 
     header_deadline_s = HEADER_DEADLINE_S
     _timer: asyncio.TimerHandle | None = None  #: runs while a head is being waited for
-    _in_head = False  #: a head has begun
-    _head_size = 0
+    in_head = False  #: a head has begun
+    _around = 0  #: bytes of this request that are not its body
 
     def connection_made(self, transport: Any) -> None:
         self._together = _Together(transport, self.loop)
@@ -32,13 +37,26 @@ class ImpatientProtocol(HttpToolsProtocol):
         self._watch()
 
     def data_received(self, data: bytes) -> None:
+        self._around += len(data)
         super().data_received(data)
-        if self._in_head:  # most heads come whole, and need no timer
-            self._wait_for_the_rest(len(data))
+        if self._around > (MAX_HEADERS if self.in_head else MAX_AROUND):
+            self.transport.close()
+        elif self.in_head and self._timer is None:  # most heads come whole, and need no timer
+            self._watch()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_head = True
+        self.in_head, self._around = True, 0  # what came with the line before is not counted
+
+    def on_body(self, body: bytes) -> None:
+        self._around -= len(body)
+        super().on_body(body)
+
+    def on_response_complete(self) -> None:
+        is_coming = self.cycle.more_body
+        super().on_response_complete()
+        if is_coming:
+            self._watch()
 
     def on_headers_complete(self) -> None:
         self.head_is_there()
@@ -54,22 +72,12 @@ class ImpatientProtocol(HttpToolsProtocol):
 
     def head_is_there(self) -> None:
         """Stop the clock."""
-        self._in_head = False
+        self.in_head = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _wait_for_the_rest(self, size: int) -> None:
-        if self._timer is None:
-            self._watch()
-        else:
-            self._head_size += size
-            if self._head_size > MAX_HEADERS:
-                self.head_is_there()
-                self.transport.close()
-
     def _watch(self) -> None:
-        self._head_size = 0
         self._timer = self.loop.call_later(self.header_deadline_s, self.transport.close)
 
 
@@ -91,8 +99,11 @@ class _Together:
 
     def send(self, data: bytes) -> None:
         """What was written, and this, now."""
-        self._pieces.append(data)
-        self._flush()
+        if self._pieces:
+            self._pieces.append(data)
+            self._flush()
+        elif not self._transport.is_closing():
+            self._transport.write(data)
 
     def close(self) -> None:
         self._flush()

@@ -23,7 +23,7 @@ from bot.github.fields import Fields
 from bot.github.readers import event_of, repo_of
 from bot.github.webhook import from_json, parse, to_json
 from tests.fuzz.mutate import OTHERS, changed, examples, garbled, places
-from tests.web.deliveries import headers_for
+from tests.web.deliveries import headers_for, raw
 from tests.web.house import SECRET, House, opened_house
 
 EXAMPLES = examples()
@@ -156,7 +156,7 @@ def test_ten_thousand_garbled_deliveries_are_read_without_a_stall() -> None:
             name = dice.choice((key.partition(".")[0],) * 9 + ("unheard_of",))
             headers = headers_for(body, x_github_event=name)
             began = time.thread_time()
-            delivery = parse(headers, body, secrets=[SECRET])
+            delivery = parse(raw(headers), body, secrets=[SECRET])
             if delivery.event is not None:
                 stored = to_json(delivery.event)
                 slowest = max(slowest, (time.thread_time() - began, key))

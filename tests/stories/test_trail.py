@@ -15,7 +15,7 @@ from tests.tracing import attributes_of, kept_spans
 
 ONE_PHASE = {"deploy": {"staging": None, "production": {"workflow": "", "approval": "automatic"}}}
 COMPARED = "GET /repos/{owner}/{repo}/issues"  #: the sweep at the start, which makes tasks, too
-STARTED = {"delivery_stored", "delivery read", "step_done"}
+STARTED = {"delivery read", "step_done"}
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from tests.web.house import SECRET
@@ -40,6 +41,14 @@ def labeled(**changes: Any) -> dict[str, Any]:
 
 def body_of(payload: Any) -> bytes:
     return json.dumps(payload).encode()
+
+
+def raw(headers: Mapping[str, str]) -> dict[bytes, bytes]:
+    """Headers as a server hands them on."""
+    return {
+        name.lower().encode(): value.encode("utf-8", "surrogateescape")
+        for name, value in headers.items()
+    }
 
 
 def headers_for(body: bytes, **changes: str | None) -> dict[str, str]:

@@ -2,21 +2,25 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bot.door import serving
+from bot.door import HOOK_URLS, serving
 from bot.errors import StoreError
 from bot.tasks.inbox import NewDelivery
 from bot.tasks.queue import TaskQueue
+from bot.web.direct import DirectProtocol
 from bot.web.receiver import Receiver
 from tests.web.deliveries import body_of, headers_for, labeled
 from tests.web.house import Clock, House
+from tests.web.serving import serving as serving_house
 
 GOOD = body_of(labeled())
 WITHIN_S = 20.0
@@ -51,6 +55,16 @@ def request(
     fields = {"host": "bot", "content-length": str(len(body)), **headers_for(body, **changes)}
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return f"{line}\r\n{head}{more}\r\n".encode() + body
+
+
+class _Brief(DirectProtocol):
+    """Keeps a connection for a moment only."""
+
+    idle_s = 0.4
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.timeout_keep_alive = cast(int, self.idle_s)  # which asyncio takes any number for
 
 
 @dataclass
@@ -109,6 +123,34 @@ async def test_a_delivery_in_pieces_takes_the_long_way_to_the_same_answer(
         assert (await client.answer())[0] == 202
     assert len(await house.queue.pending()) == 2
     assert long.paths in ([], ["/webhook"]), "a head in pieces is no matter, a body is"
+
+
+async def test_a_connection_is_closed_when_nothing_has_come_for_a_while_and_not_before(
+    house: House,
+) -> None:
+    receiver = Receiver(house.queue, house.settings)
+    door = cast(type[DirectProtocol], partial(_Brief, receiver.take, HOOK_URLS))
+    async with serving_house(house, door) as port, connected(port) as client:
+        for number in range(6):  # longer than the time, in all
+            await client.send(request(x_github_delivery=f"guid-{number}"))
+            assert (await client.answer())[0] == 202
+            await asyncio.sleep(_Brief.idle_s / 3)
+        began = time.monotonic()
+        assert await asyncio.wait_for(client.reader.read(), WITHIN_S) == b""
+    assert time.monotonic() - began > _Brief.idle_s / 4
+
+
+async def test_a_head_that_is_on_its_way_keeps_the_connection(house: House) -> None:
+    receiver = Receiver(house.queue, house.settings)
+    door = cast(type[DirectProtocol], partial(_Brief, receiver.take, HOOK_URLS))
+    whole = request(x_github_delivery="two")
+    async with serving_house(house, door) as port, connected(port) as client:
+        await client.send(request(x_github_delivery="one"))
+        assert (await client.answer())[0] == 202
+        await client.send(whole[:40])
+        await asyncio.sleep(2 * _Brief.idle_s)
+        await client.send(whole[40:])
+        assert (await client.answer())[0] == 202
 
 
 async def test_deliveries_written_in_one_go_are_answered_in_their_order(house: House) -> None:

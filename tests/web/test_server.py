@@ -59,7 +59,7 @@ async def test_a_body_that_is_too_large_is_refused_and_the_rest_is_not_read(hous
 async def test_a_burst_of_deliveries_is_stored_whole(house: House) -> None:
     body = body_of(labeled())
 
-    async with serving(house, _VeryImpatient) as port, httpx.AsyncClient(timeout=20) as client:
+    async with serving(house) as port, httpx.AsyncClient(timeout=20) as client:
         url = f"http://127.0.0.1:{port}/webhook"
 
         async def one(number: int) -> int:
