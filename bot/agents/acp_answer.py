@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel, ValidationError
 
+from bot.agents.misfit import misfit
+
 MAX_REASKS = 2
 _LOOKED_AT = 100_000  #: characters at the end of a turn's words
 _MAX_TRIES = 500  #: places where an object might begin
@@ -37,7 +39,7 @@ def answer_in(text: str, reply_type: type[BaseModel]) -> BaseModel:
         try:
             return reply_type.model_validate(found)
         except ValidationError as error:
-            problem = problem or _first(error)
+            problem = problem or misfit(error)
     raise NoAnswer(problem or "there is no JSON object in it")
 
 
@@ -56,8 +58,3 @@ def _objects(text: str) -> Iterator[Json]:
             at += 1
             continue
         yield found
-
-
-def _first(problem: ValidationError) -> str:
-    first = problem.errors()[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")

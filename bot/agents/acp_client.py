@@ -10,43 +10,40 @@ from typing import Any
 
 from acp.exceptions import RequestError
 
-from bot.agents.agent import EVENT_TEXT, AgentEvent, Brief, Emit, EventKind, Usage
+from bot.agents.agent import Brief, Emit, EventKind
+from bot.agents.telling import Teller
 from bot.agents.tools import FileToolError, file_tool
 
 MAX_WORDS = 1_000_000  #: characters of one turn that are kept, the last ones
-_CHANGES = frozenset({"edit", "delete", "move", "execute"})  #: kinds of tools
+_CHANGES = ("edit", "delete", "move", "execute")  #: kinds of tools
+_SHORT = 50  #: characters of a number
 
 Params = Mapping[str, Any]
 
 
-class Client:
+class Client(Teller):
     """Listens to one session and answers its requests."""
 
     def __init__(self, brief: Brief, emit: Emit) -> None:
+        super().__init__(emit)
         self._brief = brief
-        self._emit = emit
-        self._started = time.monotonic()
         self._unsaid = ""  #: words that have come and are not told yet
         self._words = ""
         self._calls: set[str] = set()
-        self._heard_at = self._started  #: when there was last a sign of life
+        self._heard_at = time.monotonic()  #: when there was last a sign of life
 
     @property
     def tool_calls(self) -> int:
         """How many different ones there were."""
         return len(self._calls)
 
-    @property
-    def duration_ms(self) -> int:
-        return round((time.monotonic() - self._started) * 1000)
-
     async def handle(self, method: str, params: Params | None, is_notification: bool) -> Any:
         """For the protocol's library. Raises RequestError for what we don't offer."""
         self.alive()
-        given = params or {}
+        given = _members(params)
         match method:
             case "session/update":
-                self._update(given.get("update") or {})
+                self._update(_members(given.get("update")))
                 return None
             case "session/request_permission":
                 return self._permission(given)
@@ -77,25 +74,6 @@ class Client:
         self._tell_words()
         return self._words
 
-    def tell(
-        self,
-        kind: EventKind,
-        text: str = "",
-        tool: str = "",
-        used: Usage | None = None,
-        **data: object,
-    ) -> None:
-        """One line of the transcript."""
-        event = AgentEvent(
-            at_ms=self.duration_ms,
-            kind=kind,
-            text=text[:EVENT_TEXT],
-            tool=tool,
-            data=data,
-            used=used,
-        )
-        self._emit(event)
-
     def _update(self, update: Params) -> None:
         match update.get("sessionUpdate"):
             case "agent_message_chunk":
@@ -106,11 +84,15 @@ class Client:
                 self._tool_call(update)
             case "tool_call_update":
                 self._tool_call(update)
-                if update.get("status") in {"completed", "failed"}:
+                if update.get("status") in ("completed", "failed"):
                     ended = str(update["status"])
                     self.tell(EventKind.TOOL_RESULT, _result_of(update), status=ended)
             case "usage_update":
-                self.tell(EventKind.USAGE, source="agent", tokens=str(update.get("used")))
+                self.own_count(update.get("used"))
+
+    def own_count(self, tokens: object) -> None:
+        """What the program says that it has used; nobody is billed by that."""
+        self.tell(EventKind.USAGE, source="agent", tokens=str(tokens)[:_SHORT])
 
     def _tool_call(self, update: Params) -> None:
         """Told once per call: some programs begin with an update."""
@@ -126,10 +108,11 @@ class Client:
 
     def _permission(self, params: Params) -> Params:
         """Yes to what the cage lets happen anyway; a reader is told no for what would change."""
-        call = params.get("toolCall") or {}
+        call = _members(params.get("toolCall"))
         allow = not (self._brief.read_only and call.get("kind") in _CHANGES)
         wanted = ("allow_once", "allow_always") if allow else ("reject_once", "reject_always")
-        options = {o.get("kind"): o.get("optionId") for o in params.get("options") or []}
+        offered = [_members(option) for option in _list(params.get("options"))]
+        options = {str(option.get("kind")): option.get("optionId") for option in offered}
         chosen = next((options[kind] for kind in wanted if kind in options), None)
         self.tell(
             EventKind.PERMISSION,
@@ -184,13 +167,21 @@ def _text_of(content: object) -> str:
 
 def _result_of(update: Params) -> str:
     """What a tool call brought; a terminal's output comes beside the protocol, in `_meta`."""
-    meta = update.get("_meta") or {}
-    terminal = meta.get("terminal_output_delta") or meta.get("terminal_output") or {}
+    meta = _members(update.get("_meta"))
+    terminal = _members(meta.get("terminal_output_delta") or meta.get("terminal_output"))
     words = _texts(update.get("content")) or str(terminal.get("data") or "")
     return words or str(update.get("rawOutput") or "")
 
 
 def _texts(contents: object) -> str:
     """The words in a tool call's content."""
-    parts = contents if isinstance(contents, list) else []
-    return "\n".join(_text_of(part.get("content")) for part in parts if isinstance(part, dict))
+    return "\n".join(_text_of(_members(part).get("content")) for part in _list(contents))
+
+
+def _members(found: object) -> Params:
+    """Of an object; a program may send anything in its place."""
+    return found if isinstance(found, dict) else {}
+
+
+def _list(found: object) -> list[object]:
+    return found if isinstance(found, list) else []

@@ -4,7 +4,7 @@
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, TypeGuard
 
 MAX_LINE = 50 * 1024 * 1024  #: bytes; a message may carry a whole file, twice
 MAX_TALK = 512 * 1024 * 1024  #: bytes of one run
@@ -35,7 +35,7 @@ class Line:
                 message = json.loads(line)
             except (ValueError, RecursionError):
                 continue
-            if isinstance(message, dict):
+            if _is_message(message):
                 return message
         return None
 
@@ -51,3 +51,13 @@ class Line:
         except OSError:
             pass
         return None
+
+
+def _is_message(found: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether the protocol's library can read it (jsonrpc.org/specification)."""
+    return (
+        isinstance(found, dict)
+        and isinstance(found.get("id"), int | str | None)
+        and isinstance(found.get("method"), str | None)
+        and isinstance(found.get("error"), dict | None)
+    )

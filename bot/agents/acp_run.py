@@ -19,12 +19,13 @@ from pydantic import BaseModel
 from bot.agents.acp_answer import MAX_REASKS, NoAnswer, answer_in, order, reask
 from bot.agents.acp_client import Client
 from bot.agents.acp_door import Door
+from bot.agents.acp_end import Over, Parts, judged
 from bot.agents.acp_environment import HOME, environment
 from bot.agents.acp_line import MAX_LINE, Line
 from bot.agents.agent import Brief, Emit, EventKind, Outcome, Reply, Usage, UsageSource
 from bot.agents.cage_policy import PARTS, Bind, WayOut
 from bot.agents.cage_proxy import listening
-from bot.agents.cage_run import Ending, Ran, settled
+from bot.agents.cage_run import Ran, settled
 from bot.agents.gateway import Gateway, opened
 from bot.agents.gateway_dialects import Upstream
 from bot.agents.gateway_meter import Used
@@ -37,7 +38,6 @@ _CANCEL_S = 2.0  #: for a program to stop its turn
 _TERM_S = 3.0  #: for a program to end after SIGTERM
 _LOOK_EVERY_S = 0.1
 _AUTH_REQUIRED = -32000  #: the protocol's error code
-_SAID = 500  #: characters of a program's last words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +47,6 @@ class Program:
     argv: tuple[str, ...]
     folders: tuple[Path, ...]  #: shown read-only at their own paths
     env: Mapping[str, str]
-
-
-class _Over(Exception):
-    """The run has to end; its reply says why."""
-
-    def __init__(self, outcome: Outcome, error: str) -> None:
-        super().__init__(error)
-        self.outcome = outcome
 
 
 async def converse(program: Program, upstream: Upstream, brief: Brief, emit: Emit) -> Reply:
@@ -95,7 +87,9 @@ class _Run:
             await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
             if work.done() and isinstance(work.exception(), OSError):  # the line is dead
                 await asyncio.wait([caged], timeout=_TERM_S)  # and so is the program, very likely
-            reply = self._judged(caged, work, watch)
+            broken = self._line.broken if self._line is not None else ""
+            parts = Parts(caged=caged, work=work, watch=watch)
+            reply = judged(parts, self._gateway.trouble, broken)
         finally:
             ending = asyncio.create_task(self._end(caged, work))
             asked = await settled(ending)
@@ -105,53 +99,6 @@ class _Run:
             if asked is not None:
                 raise asked
         return reply
-
-    def _judged(
-        self,
-        caged: "asyncio.Task[Ran]",
-        work: "asyncio.Task[BaseModel]",
-        watch: "asyncio.Task[_Over]",
-    ) -> Reply:
-        """What the first that has ended means. Raises StepError."""
-        trouble = self._gateway.trouble
-        if work.done() and work.exception() is None:
-            return Reply(outcome=Outcome.COMPLETED, output=work.result())
-        if trouble.limit:
-            return Reply(outcome=Outcome.LIMIT, error=trouble.limit)
-        if trouble.error is not None:
-            raise trouble.error
-        outcome, error = self._why(caged, work, watch)
-        if failure := trouble.last_failure(error):
-            raise failure
-        return Reply(outcome=outcome, error=error)
-
-    def _why(
-        self,
-        caged: "asyncio.Task[Ran]",
-        work: "asyncio.Task[BaseModel]",
-        watch: "asyncio.Task[_Over]",
-    ) -> tuple[Outcome, str]:
-        if watch.done():
-            over = watch.result()
-            return over.outcome, str(over)
-        if self._line is not None and self._line.broken:
-            return Outcome.FAILED, self._line.broken
-        if caged.done():
-            return _ended_early(caged.result())
-        problem = work.exception()
-        match problem:
-            case NoAnswer():
-                return Outcome.FAILED, f"no usable answer after {MAX_REASKS} re-asks: {problem}"
-            case RequestError():
-                return (
-                    Outcome.FAILED,
-                    f"the agent reported an error: {problem} {problem.data or ''}",
-                )
-            case OSError():
-                return Outcome.FAILED, "the agent hung up"
-            case _:
-                assert problem is not None
-                raise problem
 
     async def _caged(self, socket: Path, way: WayOut, upstream: Upstream) -> Ran:
         brief, bare = self._brief, self._brief.cage.program is None
@@ -222,7 +169,7 @@ class _Run:
         )
         text = self._client.turn_ends()
         if isinstance(used := ended.get("usage"), dict):
-            self._client.tell(EventKind.USAGE, source="agent", **used)
+            self._client.own_count(used.get("totalTokens"))
         if ended.get("stopReason") == "refusal":
             raise NoAnswer("the model refused")
         return text
@@ -233,17 +180,17 @@ class _Run:
         self._client.alive()
         return found if isinstance(found, dict) else {}
 
-    async def _watch(self) -> _Over:
+    async def _watch(self) -> Over:
         """Returns when a limit is reached that neither the cage nor the gateway watches."""
         limits, client = self._brief.limits, self._client
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
             if client.tool_calls > limits.tool_calls:
-                return _Over(Outcome.LIMIT, f"more than {limits.tool_calls} tool calls")
+                return _over(Outcome.LIMIT, f"more than {limits.tool_calls} tool calls")
             if client.duration_ms > limits.wall_s * 1000:
-                return _Over(Outcome.TIMEOUT, f"no end within {limits.wall_s:g} s")
+                return _over(Outcome.TIMEOUT, f"no end within {limits.wall_s:g} s")
             if client.silent_s() > limits.idle_s:
-                return _Over(Outcome.TIMEOUT, f"no sign of life for {limits.idle_s:g} s")
+                return _over(Outcome.TIMEOUT, f"no sign of life for {limits.idle_s:g} s")
 
     async def _end(self, caged: "asyncio.Task[Ran]", work: "asyncio.Task[BaseModel]") -> None:
         """Politely, then not."""
@@ -263,16 +210,8 @@ class _Run:
         caged.cancel()
 
 
-def _ended_early(ran: Ran) -> tuple[Outcome, str]:
-    said = ran.text.strip()[-_SAID:]
-    match ran.outcome:
-        case Ending.EXITED | Ending.KILLED:
-            code = f"exit code {ran.exit_code}" if ran.exit_code is not None else ran.outcome
-            return Outcome.FAILED, f"the agent ended before its answer ({code}): {said}"
-        case Ending.TIMEOUT | Ending.IDLE:
-            return Outcome.TIMEOUT, "the cage's wall time is over"
-        case _:
-            return Outcome.LIMIT, f"the cage ended the agent: {ran.outcome}"
+def _over(outcome: Outcome, error: str) -> Over:
+    return Over(outcome=outcome, error=error)
 
 
 def _login(methods: object) -> str | None:

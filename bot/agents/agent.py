@@ -123,6 +123,7 @@ class Outcome(StrEnum):
     COMPLETED = "completed"  #: with an output that fits the reply type
     FAILED = "failed"  #: it gave up, or never gave a readable answer
     CANCELLED = "cancelled"  #: the agent itself was told to stop by somebody else
+    CRASHED = "crashed"  #: its program died before it could answer, or could not be started
     TIMEOUT = "timeout"
     LIMIT = "limit"  #: turns, tool calls, tokens, money, memory …; `error` says which
 

@@ -29,3 +29,12 @@ def summed(bills: Iterable[Usage]) -> Usage:
         cost_usd=sum(prices) if len(prices) == len(asked) else None,
         source=asked[-1].source,
     )
+
+
+def over_usd(used: float, allowed: float) -> str:
+    """What is said where the money is used up; of little money its cents are not enough."""
+    return f"{_shown(used)} USD used of {_shown(allowed)}"
+
+
+def _shown(usd: float) -> str:
+    return f"{usd:.2f}" if usd >= 0.1 else f"{usd:.4f}"

@@ -11,22 +11,22 @@ import os
 import shutil
 import stat
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from bot.agents.agent import EVENT_TEXT, AgentEvent, Brief, Emit, EventKind, Outcome, Reply
+from bot.agents.agent import Brief, Emit, EventKind, Outcome, Reply
 from bot.agents.cage_policy import PARTS, Bind
 from bot.agents.cage_run import Ending, Ran
+from bot.agents.misfit import misfit
+from bot.agents.telling import Teller
 
 MAX_RESULT = 1_000_000  #: bytes of the result file
+_SAID = 500  #: characters of a program's last words
 _SUMMARY = 2000  #: characters of the output that stand for a summary
 _RESULT = "reply.json"
-
-Tell = Callable[[EventKind, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,22 +45,17 @@ class CommandAgent:
         # beside the checkout, so that whoever removes that removes both
         beside = brief.workspace.parent
         outbox = Path(await asyncio.to_thread(tempfile.mkdtemp, None, "chimera-reply-", beside))
-        started = time.monotonic()
-
-        def tell(kind: EventKind, text: str) -> None:
-            at_ms = round((time.monotonic() - started) * 1000)
-            emit(AgentEvent(at_ms=at_ms, kind=kind, text=text[:EVENT_TEXT]))
-
-        tell(EventKind.STARTED, self.command)
+        teller = Teller(emit)
+        teller.tell(EventKind.STARTED, self.command)
         try:
-            ran = await self._caged(brief, outbox, tell)
+            ran = await self._caged(brief, outbox, teller)
             reply = _reply(brief.reply_type, ran, outbox / _RESULT)
         finally:
             await asyncio.to_thread(shutil.rmtree, outbox, ignore_errors=True)
-        tell(EventKind.FINISHED, reply.error or reply.outcome)
+        teller.tell(EventKind.FINISHED, reply.error or reply.outcome)
         return reply
 
-    async def _caged(self, brief: Brief, outbox: Path, tell: Tell) -> Ran:
+    async def _caged(self, brief: Brief, outbox: Path, teller: Teller) -> Ran:
         inside = str(outbox) if brief.cage.program is None else f"{PARTS}/result"
         shown = [Bind(host=path, inside=str(path)) for path in self.shows]
         return await brief.cage.run(
@@ -78,13 +73,14 @@ class CommandAgent:
             stdin=f"{brief.instructions}\n\n{brief.prompt}".strip().encode("utf-8", "replace"),
             binds=[*shown, Bind(host=outbox, inside=inside, writable=True)],
             network=brief.network,
-            on_output=lambda data: tell(EventKind.MESSAGE, data.decode("utf-8", "replace")),
+            on_output=lambda data: teller.tell(EventKind.MESSAGE, data.decode("utf-8", "replace")),
         )
 
 
 def _reply(reply_type: type[BaseModel], ran: Ran, result: Path) -> Reply:
     if not ran.ok:
-        return _failed(ran, f"the command ended with {_ending(ran)}: {ran.text.strip()[-500:]}")
+        ended = f"the command ended with {_ending(ran)}"
+        return _failed(ran, ": ".join(filter(None, (ended, ran.text.strip()[-_SAID:]))))
     try:
         written = read_result(result)
         if written is not None:
@@ -93,7 +89,7 @@ def _reply(reply_type: type[BaseModel], ran: Ran, result: Path) -> Reply:
             summary = ran.stdout.decode("utf-8", "replace").strip()[-_SUMMARY:]
             output = reply_type.model_validate({"summary": summary or "done"})
     except ValidationError as problem:
-        return _failed(ran, f"no usable {reply_type.__name__} was written: {_first(problem)}")
+        return _failed(ran, f"no usable {reply_type.__name__} was written: {misfit(problem)}")
     except OSError as problem:
         return _failed(ran, f"the result cannot be read: {problem.strerror}")
     return Reply(outcome=Outcome.COMPLETED, output=output, duration_ms=ran.duration_ms)
@@ -118,7 +114,7 @@ def read_result(path: Path) -> bytes | None:
 def _failed(ran: Ran, error: str) -> Reply:
     match ran.outcome:
         case Ending.EXITED | Ending.KILLED:
-            outcome = Outcome.FAILED
+            outcome = Outcome.FAILED if ran.ok else Outcome.CRASHED
         case Ending.TIMEOUT | Ending.IDLE:
             outcome = Outcome.TIMEOUT
         case _:
@@ -128,8 +124,3 @@ def _failed(ran: Ran, error: str) -> Reply:
 
 def _ending(ran: Ran) -> str:
     return f"exit code {ran.exit_code}" if ran.outcome is Ending.EXITED else ran.outcome
-
-
-def _first(problem: ValidationError) -> str:
-    first = problem.errors()[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

@@ -50,6 +50,11 @@ def provider_name(provider: str, base_url: str) -> str:
     return f"model:{provider}#{hashlib.sha256(base_url.encode()).hexdigest()[:6]}"
 
 
+def agent_name(name: str) -> str:
+    """An agent as a dependency, by what it calls itself: its program may be broken."""
+    return f"agent:{name}"
+
+
 @asynccontextmanager
 async def told(name: str, breakers: Breakers) -> AsyncIterator[None]:
     """The breaker of `name` hears how this went; an error that names nothing yet names it."""

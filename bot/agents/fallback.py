@@ -1,14 +1,15 @@
-"""An agent behind another: where the first one's provider is down or refuses us, the next goes on.
+"""An agent behind another: where the first one's provider is down or refuses us, or its program
+breaks down, the next goes on.
 
 It goes on with the checkout as it is, as a person would; tests and gates judge what comes of it.
 """
 
 from dataclasses import replace
 
-from bot.agents.agent import Agent, AgentEvent, Brief, Emit, EventKind, Reply
+from bot.agents.agent import Agent, AgentEvent, Brief, Emit, EventKind, Outcome, Reply
 from bot.agents.bill import summed, used_so_far
-from bot.agents.dependency import OUTSIDE, soonest
-from bot.errors import MachineFailed, Parked, StepError
+from bot.agents.dependency import OUTSIDE, agent_name, soonest, told
+from bot.errors import MachineFailed, Parked, StepError, Transient
 
 
 class FallbackAgent:
@@ -31,7 +32,7 @@ class FallbackAgent:
             emit(event)
 
         try:
-            return await self._first.run(brief, listening)
+            return await self._ahead(brief, listening)
         except MachineFailed:
             raise
         except OUTSIDE as trouble:
@@ -44,6 +45,16 @@ class FallbackAgent:
             return reply
         # what the first one did is not in the second one's session, so that plays nothing again
         return replace(reply, usage=summed([before, reply.usage]), session="")
+
+    async def _ahead(self, brief: Brief, emit: Emit) -> Reply:
+        """The first one's run; raises Transient where its program breaks down."""
+        name = agent_name(self._first.name)
+        await brief.breakers.admit(name)
+        async with told(name, brief.breakers):
+            reply = await self._first.run(brief, emit)
+            if reply.outcome is Outcome.CRASHED:
+                raise Transient(reply.error)
+        return reply
 
     async def _behind(self, brief: Brief, emit: Emit, trouble: StepError) -> Reply:
         """The second one's run; where both are left alone, Parked until the first is tried."""

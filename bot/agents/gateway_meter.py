@@ -7,6 +7,7 @@ from genai_prices import Usage as Tokens
 from genai_prices import calc_price, extract_usage
 
 from bot.agents.agent import Limits, Usage, UsageSource
+from bot.agents.bill import over_usd
 from bot.agents.gateway_dialects import Dialect, Family
 
 _FLAVOURS = {Dialect.CHAT: "chat", Dialect.RESPONSES: "responses"}
@@ -55,7 +56,7 @@ class Meter:
         if tokens >= limits.tokens:
             return f"{tokens} tokens used of {limits.tokens}"
         if cost >= limits.cost_usd:
-            return f"{cost:.2f} USD used of {limits.cost_usd:.2f}"
+            return over_usd(cost, limits.cost_usd)
         return ""
 
     def spent(self) -> bool:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Iterable, Sequence
 
 import pydantic_ai
@@ -24,8 +23,6 @@ from pydantic_ai.models import Model
 from pydantic_ai.usage import RequestUsage, RunUsage, UsageBase, UsageLimits
 
 from bot.agents.agent import (
-    EVENT_TEXT,
-    AgentEvent,
     Brief,
     Emit,
     EventKind,
@@ -35,11 +32,12 @@ from bot.agents.agent import (
     Usage,
     UsageSource,
 )
-from bot.agents.bill import summed
+from bot.agents.bill import over_usd, summed
 from bot.agents.dependency import soonest
 from bot.agents.llm_models import first_that_answers
 from bot.agents.llm_stream import Streamed
 from bot.agents.llm_trouble import trouble_of, words_of
+from bot.agents.telling import Teller
 from bot.agents.tools import Tools, exit_code_of
 from bot.errors import Parked
 
@@ -88,13 +86,12 @@ async def _to_the_end(talk: "_Talk", model: Model, brief: Brief) -> Reply:
     return reply
 
 
-class _Talk:
+class _Talk(Teller):
     """What one conversation has come to so far."""
 
     def __init__(self, brief: Brief, emit: Emit) -> None:
+        super().__init__(emit)
         self._brief = brief
-        self._emit = emit
-        self._started = time.monotonic()
         self._usage = RunUsage()
         self._broken_off: list[RequestUsage] = []  #: answers that the library never saw whole
         self._messages: list[ModelMessage] = []
@@ -112,31 +109,13 @@ class _Talk:
         self._messages = run.all_messages()
         return run.result.output
 
-    def tell(
-        self,
-        kind: EventKind,
-        text: str = "",
-        tool: str = "",
-        used: Usage | None = None,
-        **data: object,
-    ) -> None:
-        event = AgentEvent(
-            at_ms=self._so_far_ms(),
-            kind=kind,
-            text=text[:EVENT_TEXT],
-            tool=tool,
-            data=data,
-            used=used,
-        )
-        self._emit(event)
-
     def reply(self, outcome: Outcome, *, output: BaseModel | None = None, error: str = "") -> Reply:
         return Reply(
             outcome=outcome,
             output=output,
             error=error,
             usage=self._used(),
-            duration_ms=self._so_far_ms(),
+            duration_ms=self.duration_ms,
             session=json.dumps(turns_of(self._messages)),
         )
 
@@ -155,9 +134,6 @@ class _Talk:
     def _used(self) -> Usage:
         whole = _usage(self._usage, self._usage.requests)
         return summed([whole, *(_usage(used, 1) for used in self._broken_off)])
-
-    def _so_far_ms(self) -> int:
-        return round((time.monotonic() - self._started) * 1000)
 
     def _tell_node(self, node: object) -> None:
         match node:
@@ -239,7 +215,7 @@ def _check(usage: RunUsage, limits: Limits) -> None:
     if usage.total_tokens > limits.tokens:
         raise _OverLimit(f"{usage.total_tokens} tokens used of {limits.tokens}")
     if usage.cost is not None and float(usage.cost) > limits.cost_usd:
-        raise _OverLimit(f"{float(usage.cost):.2f} USD used of {limits.cost_usd:.2f}")
+        raise _OverLimit(over_usd(float(usage.cost), limits.cost_usd))
 
 
 def _refused(problem: library.ModelAPIError) -> str:

@@ -1,5 +1,6 @@
 """Makes the model library's model out of what configuration says."""
 
+import re
 from asyncio import CancelledError
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -19,6 +20,8 @@ from bot.agents.dependency import OUTSIDE
 from bot.agents.spans import Question, question
 from bot.errors import ConfigError
 
+_KEY = re.compile(r"Set the `([A-Z_]+_API_KEY)` environment variable")
+
 
 def open_model(name: str, *, base_url: str | None, api_key: str | None) -> Model:
     """The model called `name`, such as "anthropic:claude-…". Raises ConfigError."""
@@ -33,7 +36,14 @@ def open_model(name: str, *, base_url: str | None, api_key: str | None) -> Model
     try:
         return _Traced(infer_model(name, provider))
     except (library.UserError, ValueError, TypeError, ImportError) as problem:
-        raise ConfigError(f"model {name!r} cannot be used: {problem}") from problem
+        raise ConfigError(f"model {name!r} cannot be used: {_words(problem)}") from problem
+
+
+def _words(problem: Exception) -> str:
+    """What to do about a missing key, in our words: the library's are for programmers."""
+    if (missing := _KEY.search(str(problem))) is None:
+        return str(problem)
+    return f"its key is missing: set {missing[1]}, or {missing[1]}_FILE"
 
 
 class _Traced(WrapperModel):

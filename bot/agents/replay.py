@@ -20,6 +20,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bot.agents.agent import Agent, Brief, Emit, Outcome, Reply, Usage
+from bot.agents.misfit import misfit
 from bot.agents.replay_part import Part
 from bot.errors import ConfigError
 
@@ -40,8 +41,10 @@ class Recording(BaseModel):
         """Raises ConfigError with the file's name where it is not a recording."""
         try:
             found = cls.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError) as problem:
-            raise ConfigError(f"{path}: not a recorded session: {problem}") from problem
+        except OSError as problem:
+            raise ConfigError(f"{path}: cannot be read: {problem.strerror}") from problem
+        except ValidationError as problem:
+            raise ConfigError(f"{path}: not a recorded session: {misfit(problem)}") from problem
         if found.version != VERSION:
             raise ConfigError(f"{path}: recording version {found.version}, this reads {VERSION}")
         return found

@@ -23,7 +23,15 @@ from bot.github.git_look import LookCalls
 from bot.github.git_process import git
 from bot.github.git_remote import RemoteCalls
 
-_DIFFERENT = ("--modified", "--deleted", "--others", "--exclude-standard")
+#: What tools leave behind in a checkout, which is no part of a change where it is new.
+_LEFTOVERS = (
+    *("__pycache__/", "*.py[co]", ".pytest_cache/", ".mypy_cache/", ".ruff_cache/"),
+    *(".hypothesis/", "node_modules/"),
+)
+_DIFFERENT = (
+    *("--modified", "--deleted", "--others", "--exclude-standard"),
+    *(f"--exclude={pattern}" for pattern in _LEFTOVERS),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +69,9 @@ class Git(RemoteCalls, LookCalls):
     async def changed(self, checkout: Path, *, repo: Path, sha: str) -> Changes:
         """What differs in an agent's checkout from the commit `sha` of `repo`, as data.
 
-        The checkout's own `.git` is not used. `.gitignore` counts, ours or the agent's. Nested
-        repositories end the look at once, for git would start programs that they name.
+        The checkout's own `.git` is not used. `.gitignore` counts, ours or the agent's, and new
+        caches do not. Nested repositories end the look at once, for git would start programs that
+        they name.
         """
         nested = await asyncio.to_thread(nested_repositories, checkout)
         if nested:

@@ -1,5 +1,6 @@
 """A test as text shows it, whatever its language; and which files hold tests."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -21,6 +22,22 @@ class TestCase:
     only: bool = False  #: keeps the other tests of the file from running
     swallows: int = 0  #: handlers that catch a failed assertion and go on
     cases: int = 1  #: parameter sets that are written out
+    replaced: frozenset[str] = frozenset()  #: what it runs with a substitute for
+
+
+#: Words in the names of what tests replace with good reason: it is not what they test.
+_SURROUNDINGS = frozenset(
+    [
+        *("sys", "os", "fs", "path", "time", "datetime", "random", "secrets", "uuid", "locale"),
+        *("getpass", "platform", "tempfile", "logging", "console", "process", "Math", "Date"),
+        *("performance", "crypto", "localStorage", "sessionStorage"),
+    ]
+)
+
+
+def is_surrounding(name: str) -> bool:
+    """Whether a replaced thing is a clock, a console or the like, by its name."""
+    return name != "sys.modules" and not _SURROUNDINGS.isdisjoint(re.split(r"[^\w$]+", name))
 
 
 class Depth(StrEnum):

@@ -1,56 +1,90 @@
 """Python tests, read with `ast`: what each asserts, skips and swallows."""
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
+from bot.workflow.replaced_python import Function, Replaced
 from bot.workflow.testcases import TestCase
 
 MAX_HELPERS = 5  #: how deep a chain of helper functions is followed
 
-_Function = ast.FunctionDef | ast.AsyncFunctionDef
 _MARKS = frozenset(["skip", "skipif", "skipIf", "skipUnless", "xfail", "expectedFailure"])
 _SKIP_CALLS = frozenset(["skip", "xfail", "importorskip", "skipTest"])
 _RAISERS = frozenset(["raises", "warns", "deprecated_call", "assertRaises", "fail"])
 _CATCH_ALL = frozenset(["AssertionError", "Exception", "BaseException"])
 
 
-def read_python(text: str) -> list[TestCase]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Around:
+    """What its module and its classes give to a test."""
+
+    prefix: str = ""
+    marks: int = 0
+    replaced: frozenset[str] = frozenset()
+    helpers: Mapping[str, Function]
+
+
+def read_python(text: str, fixtures: Iterable[Function] = ()) -> list[TestCase]:
     """The tests of one file. Raises SyntaxError (or ValueError, RecursionError) if unreadable."""
     tree = ast.parse(text)
-    helpers = {n.name: n for n in tree.body if isinstance(n, _Function)}
-    return list(_cases(tree.body, "", _module_marks(tree.body), helpers))
+    replaced = Replaced(tree, fixtures)
+    around = _Around(
+        marks=_module_marks(tree.body),
+        replaced=replaced.around(tree.body),
+        helpers=_functions(tree.body),
+    )
+    return list(_cases(tree.body, around, replaced))
 
 
-def _cases(
-    body: Iterable[ast.stmt], prefix: str, marks: int, helpers: dict[str, _Function]
-) -> Iterator[TestCase]:
+def fixtures_in(text: str) -> list[Function]:
+    """What a conftest.py offers to the tests around it; nothing where it cannot be read."""
+    try:
+        return list(_functions(ast.parse(text).body).values())
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+
+
+def _cases(body: Iterable[ast.stmt], around: _Around, replaced: Replaced) -> Iterator[TestCase]:
     for node in body:
         if isinstance(node, ast.ClassDef) and _may_hold_tests(node):
-            own = {n.name: n for n in node.body if isinstance(n, _Function)}
-            inherited = marks + _decorator_marks(node) + _module_marks(node.body)
-            yield from _cases(node.body, f"{prefix}{node.name}.", inherited, {**helpers, **own})
-        elif isinstance(node, _Function) and node.name.startswith("test"):
-            yield _case(node, prefix, marks, helpers)
+            yield from _cases(node.body, _inside(node, around, replaced), replaced)
+        elif isinstance(node, Function) and node.name.startswith("test"):
+            yield _case(node, around, replaced)
+
+
+def _inside(node: ast.ClassDef, around: _Around, replaced: Replaced) -> _Around:
+    own = replaced.around(node.body) | replaced.by(node.decorator_list)
+    return _Around(
+        prefix=f"{around.prefix}{node.name}.",
+        marks=around.marks + _decorator_marks(node) + _module_marks(node.body),
+        replaced=around.replaced | own,
+        helpers={**around.helpers, **_functions(node.body)},
+    )
+
+
+def _functions(body: Iterable[ast.stmt]) -> dict[str, Function]:
+    return {node.name: node for node in body if isinstance(node, Function)}
 
 
 def _may_hold_tests(node: ast.ClassDef) -> bool:
     return node.name.startswith("Test") or any("TestCase" in _name(b) for b in node.bases)
 
 
-def _case(node: _Function, prefix: str, marks: int, helpers: dict[str, _Function]) -> TestCase:
+def _case(node: Function, around: _Around, replaced: Replaced) -> TestCase:
     reached = list(_reachable(node.body))
-    found = list(_assertions(reached, helpers, MAX_HELPERS))
+    found = list(_assertions(reached, around.helpers, MAX_HELPERS))
+    skips = sum(_is_call(n, _SKIP_CALLS) for n in _walk(reached))
     return TestCase(
-        name=prefix + node.name,
+        name=around.prefix + node.name,
         line=node.lineno,
         asserts=tuple(ast.unparse(a) for a in found if _can_fail(a) and not _must_fail(a)),
         trivial=sum(not _can_fail(a) for a in found),
         always_fails=sum(_must_fail(statement) for statement in node.body),
-        marks=marks
-        + _decorator_marks(node)
-        + sum(_is_call(n, _SKIP_CALLS) for n in _walk(reached)),
+        marks=around.marks + _decorator_marks(node) + skips,
         swallows=sum(_swallows(n) for n in _walk(reached)),
         cases=_parameter_sets(node),
+        replaced=around.replaced | replaced.by([node]),
     )
 
 
@@ -66,7 +100,7 @@ def _reachable(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def _assertions(
-    body: Iterable[ast.stmt], helpers: dict[str, _Function], depth: int
+    body: Iterable[ast.stmt], helpers: Mapping[str, Function], depth: int
 ) -> Iterator[ast.AST]:
     for node in _walk(body):
         if isinstance(node, ast.Assert) or _asserting_call(node) or _raises_assertion(node):
@@ -152,7 +186,7 @@ def _swallows(node: ast.AST) -> bool:
             return False
 
 
-def _decorator_marks(node: _Function | ast.ClassDef) -> int:
+def _decorator_marks(node: Function | ast.ClassDef) -> int:
     return sum(bool(_MARKS & set(_names(d))) for d in node.decorator_list)
 
 
@@ -174,7 +208,7 @@ def _is_call(node: ast.AST, names: frozenset[str]) -> bool:
     return isinstance(node, ast.Call) and _tail(node.func) in names
 
 
-def _parameter_sets(node: _Function) -> int:
+def _parameter_sets(node: Function) -> int:
     total = 1
     for decorator in node.decorator_list:
         if _is_call(decorator, frozenset({"parametrize"})) and isinstance(decorator, ast.Call):

@@ -7,8 +7,12 @@ hides its tests from the scan shows as one that lost them.
 
 import re
 from bisect import bisect_right
+from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from bot.workflow.replaced_script import WHOLE, replaced_in
+from bot.workflow.script_text import blanked, brackets, stands_alone, without_dead
 from bot.workflow.testcases import TestCase
 
 _CALL = re.compile(
@@ -39,11 +43,8 @@ _ALONE = re.compile(r"(?<![\w$])only\s{0,9}:\s{0,9}true")
 _SKIP_CALL = re.compile(
     r"(?<![\w$.])(?:(?:ctx|context|t|this|it|test)\s{0,9}\.\s{0,9})?skip\s{0,9}\(\s{0,9}(?!\d)"
 )
-_RETURN = re.compile(r"(?<![\w$.])return\s{0,9}(?=[;\n}])")
-_UNTRUE = re.compile(r"(?<![\w$.])if\s{0,9}\(\s{0,9}(?:false|0|null)\s{0,9}\)\s{0,9}\{")
 _NO_ROWS = re.compile(r"\(\s{0,99}\[\s{0,99}\]")
-_AFTER = re.compile(r"[{;}]\s{0,99}\Z")
-_BEFORE = 100  #: characters before an assertion that tell whether a condition is over it
+_BEFORE = 100  #: characters before an assertion that tell whether somebody waits for it
 _TABLE_DEPTH = 2  #: of brackets around a row: those of the call and of the array
 _SKIPS = frozenset(["skip", "todo", "failing", "fails", "skipIf", "runIf"])
 _GROUPS = frozenset(("describe", "suite", "context"))
@@ -72,55 +73,93 @@ class _Assert:
     says: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Script:
+    """What stands where in one file; places are sorted."""
+
+    plain: str
+    regions: list[_Region]
+    asserts: list[_Assert]
+    swallowing: list[int]
+    skipping: list[int]
+    opens: list[int]  #: curly brackets
+    closes: list[int]
+    lines: list[int]  #: where each but the first begins
+    replaced: Mapping[int, frozenset[str]]  #: by the start of a region, or for the file
+
+
 def read_script(text: str) -> list[TestCase]:
     """The tests of one file, titles joined with ` › ` as the runners print them."""
-    plain = _without_dead(_blanked(text))
-    round_, curly = _brackets(plain, "()"), _brackets(plain, "{}")
-    asserts = [
-        _Assert(at=m.start(), text=_statement(text, plain, m.start()), says=_says(plain, m, round_))
-        for m in _ASSERT.finditer(plain)
-    ]
-    swallowing = _swallowing(plain, curly, [one.at for one in asserts])
-    skipping = [m.start() for m in _SKIP_CALL.finditer(plain)]
-    opens, closes = sorted(curly), sorted(curly.values())
-    starts = [m.end() for m in re.finditer("\n", text)]
+    script = _scanned(text)
+    waiting = deque(script.asserts)
     cases: list[TestCase] = []
     around: list[_Region] = []
-    at = 0
-    for region in _regions(text, plain, round_):
+    for region in script.regions:
         while around and around[-1].end < region.start:
             around.pop()
         if region.is_group:
             around.append(region)
-            continue
-        while at < len(asserts) and asserts[at].at < region.start:
-            at += 1
-        inside = []
-        while at < len(asserts) and asserts[at].at <= region.end:
-            inside.append(asserts[at])
-            at += 1
-        case = TestCase(
-            name=" › ".join(r.title for r in (*around, region)),
-            line=bisect_right(starts, region.start) + 1,
-            marks=region.marks
-            + sum(r.marks for r in around)
-            + _between(skipping, region.start, region.end),
-            only=region.only or any(r.only for r in around),
-            swallows=_between(swallowing, region.start, region.end),
-            cases=region.cases,
-        )
-        straight = {
-            one.at
-            for one in inside
-            if _between(opens, region.start, one.at) - _between(closes, region.start, one.at) == 1
-            and _AFTER.search(plain, max(0, one.at - _BEFORE), one.at)
-        }
-        cases.append(_weighed(case, inside, straight))
+        else:
+            cases.append(_case(script, [*around, region], _taken(waiting, region)))
     return cases
 
 
+def _scanned(text: str) -> _Script:
+    plain = without_dead(blanked(text))
+    round_, curly = brackets(plain, "()"), brackets(plain, "{}")
+    regions = _regions(text, plain, round_)
+    asserts = [
+        _Assert(at=m.start(), text=_statement(text, plain, m.start()), says=_says(plain, m, round_))
+        for m in _ASSERT.finditer(plain)
+    ]
+    return _Script(
+        plain=plain,
+        regions=regions,
+        asserts=asserts,
+        swallowing=_swallowing(plain, curly, [one.at for one in asserts]),
+        skipping=[m.start() for m in _SKIP_CALL.finditer(plain)],
+        opens=sorted(curly),
+        closes=sorted(curly.values()),
+        lines=[m.end() for m in re.finditer("\n", text)],
+        replaced=replaced_in(text, plain, round_, [(one.start, one.end) for one in regions]),
+    )
+
+
+def _taken(waiting: deque[_Assert], region: _Region) -> list[_Assert]:
+    """The assertions of a test, each of which is taken once, however tests are nested."""
+    inside: list[_Assert] = []
+    while waiting and waiting[0].at <= region.end:
+        one = waiting.popleft()
+        if one.at >= region.start:
+            inside.append(one)
+    return inside
+
+
+def _case(script: _Script, path: list[_Region], inside: list[_Assert]) -> TestCase:
+    """`path` are the groups around the test, and the test."""
+    test = path[-1]
+    replaced = (script.replaced.get(at, frozenset()) for at in (WHOLE, *(r.start for r in path)))
+    case = TestCase(
+        name=" › ".join(region.title for region in path),
+        line=bisect_right(script.lines, test.start) + 1,
+        marks=sum(r.marks for r in path) + _between(script.skipping, test.start, test.end),
+        only=any(region.only for region in path),
+        swallows=_between(script.swallowing, test.start, test.end),
+        cases=test.cases,
+        replaced=frozenset().union(*replaced),
+    )
+    return _weighed(case, inside, {one.at for one in inside if _straight(script, test, one)})
+
+
+def _straight(script: _Script, test: _Region, one: _Assert) -> bool:
+    """Whether an assertion is under no condition: in the test's own block, and alone."""
+    opened = _between(script.opens, test.start, one.at)
+    depth = opened - _between(script.closes, test.start, one.at)
+    return depth == 1 and stands_alone(script.plain, one.at)
+
+
 def _weighed(case: TestCase, inside: list[_Assert], straight: set[int]) -> TestCase:
-    """The case with what its assertions are worth; `straight` ones are under no condition."""
+    """The case with what its assertions are worth; `straight` holds those that always come."""
     hopeless = {one.at for one in inside if one.at in straight and _NEVER.match(one.text)}
     trivial = {one.at for one in inside if not one.says or _TRIVIAL.match(one.text)}
     worthless = hopeless | trivial
@@ -233,61 +272,3 @@ def _statement(text: str, plain: str, at: int) -> str:
     ends = [e for e in (plain.find(";", at, last), plain.find("\n", at, last)) if e >= 0]
     end = min([*ends, last])
     return re.sub(r"\s+", "", text[at:end])
-
-
-def _brackets(plain: str, pair: str) -> dict[int, int]:
-    """Each opening bracket of this pair and where it closes."""
-    opened: list[int] = []
-    closing: dict[int, int] = {}
-    for match in re.finditer(f"[{pair}]", plain):
-        if match[0] == pair[0]:
-            opened.append(match.start())
-        elif opened:
-            closing[opened.pop()] = match.start()
-    return closing
-
-
-_OPAQUE = re.compile(
-    r"//[^\n]*"
-    r"|/\*(?:[^*]|\*(?!/))*(?:\*/)?"
-    r"|\"(?:[^\"\\\n]|\\.)*\"?"
-    r"|'(?:[^'\\\n]|\\.)*'?"
-    r"|`(?:[^`\\]|\\.)*`?"
-    r"|(?<=[(,=:\[!&|?{};])[ ]?/(?![/*])(?:[^/\\\n\[]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/",
-    re.DOTALL,
-)
-
-
-def _blanked(text: str) -> str:
-    """The text, equally long, with the inside of comments, strings and regexes blanked."""
-    return _OPAQUE.sub(_blank, text)
-
-
-def _without_dead(plain: str) -> str:
-    """The text without what stands behind a `return` that always comes, or below `if (false)`."""
-    closing = _brackets(plain, "{}")
-    dead = [(m.end(), closing.get(m.end() - 1, m.end())) for m in _UNTRUE.finditer(plain)]
-    opened: list[int] = []
-    for sign in re.finditer(rf"[{{}}]|{_RETURN.pattern}", plain):
-        match sign[0][0]:
-            case "{":
-                opened.append(sign.start())
-            case "}":
-                del opened[-1:]
-            case _ if opened and _AFTER.search(plain, max(0, sign.start() - _BEFORE), sign.start()):
-                dead.append((sign.end(), closing.get(opened[-1], sign.end())))
-    kept, at = [], 0
-    for start, end in sorted(dead):
-        if start >= at:
-            kept += [plain[at:start], re.sub(r"[^\n]", " ", plain[start:end])]
-            at = max(at, end)
-    return "".join([*kept, plain[at:]])
-
-
-def _blank(match: re.Match[str]) -> str:
-    found = match[0]
-    inner = re.sub(r"[^\n]", " ", found)
-    quote = found[0] if found[0] in "\"'`" else ""
-    if quote and len(found) > 1 and found[-1] == quote:
-        return quote + inner[1:-1] + quote
-    return inner

@@ -8,15 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from bot.agents.cage import Cage
+from bot.agents.misfit import misfit
 from bot.config.layers import load_repo_config
+from bot.domain import Status
 from bot.errors import InputError, SetupFailed
-from bot.facts import Proof
+from bot.facts import FrozenFile, Proof
 from bot.github.git import Git
 from bot.workflow.evidence import faults_in, text_sha256
 from bot.workflow.gates import freeze
 from bot.workflow.local import local_origin
 from bot.workflow.repoconfig import MAX_BYTES, PATH
+from bot.workflow.setup_steps import with_setup_steps
 from bot.workflow.trial import Bench, Trial
 from bot.workflow.workspace import Workspace
 
@@ -28,6 +33,44 @@ class Check:
     name: str
     ok: bool
     detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trigger:
+    text: str
+    text_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Commits:
+    """SHAs, each empty where the task has not come so far."""
+
+    base: str
+    tests: str
+    head: str
+    head_tree: str
+    validated: str
+    validated_tree: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Result:
+    status: Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sections:
+    """What is held against the repository; the others are what the chain is for."""
+
+    trigger: _Trigger
+    commits: _Commits
+    tests: tuple[FrozenFile, ...]
+    red: Proof | None
+    green: tuple[Proof, ...]
+    result: _Result
+
+
+_SECTIONS = TypeAdapter(_Sections)
 
 
 async def verify(
@@ -48,18 +91,26 @@ async def verify(
     note("chain", not faults, "; ".join(faults) or "every section is the one that was written")
     if faults:
         return done
-    _trigger(document["sections"]["trigger"], note)
+    try:
+        said = _SECTIONS.validate_python(document["sections"])
+    except ValidationError as problem:
+        note("sections", False, f"not as a task's are: {misfit(problem)}")
+        return done
+    _trigger(said.trigger, note)
     with tempfile.TemporaryDirectory(prefix="chimera-verify-") as scratch:
-        await _Rerun(document["sections"], Path(scratch), note, config).run(repository)
+        await _Rerun(said, Path(scratch), note, config).run(repository)
     return done
 
 
-def _trigger(said: Mapping[str, Any], note: Callable[[str, bool, str], None]) -> None:
+def _trigger(said: _Trigger, note: Callable[[str, bool, str], None]) -> None:
     """The text is the one whose hash was taken when the task was made."""
-    real = text_sha256(str(said["text"]))
+    real = text_sha256(said.text)
     told = f"the text's hash is {real[:7]}"
-    same = real == said["text_sha256"]
-    note("trigger", same, told if same else f"{told}; the bundle says {said['text_sha256'][:7]}")
+    same = real == said.text_sha256
+    note("trigger", same, told if same else f"{told}; the bundle says {said.text_sha256[:7]}")
+
+
+NO_PROOF = "the bundle has no such proof"
 
 
 class _Rerun:
@@ -67,12 +118,12 @@ class _Rerun:
 
     def __init__(
         self,
-        sections: Mapping[str, Any],
+        said: _Sections,
         scratch: Path,
         note: Callable[[str, bool, str], None],
         config: tuple[str, bytes] | None,
     ) -> None:
-        self._sections = sections
+        self._said = said
         self._scratch = scratch
         self._note = note
         self._config = config
@@ -81,60 +132,90 @@ class _Rerun:
         origin = await local_origin(repository)
         workspace = Workspace(Git(self._scratch / "git"), origin, self._scratch / "work")
         await workspace.refresh()
-        commits = self._sections["commits"]
+        commits = self._said.commits
+        named = {name: getattr(commits, name) for name in ("base", "tests", "head", "validated")}
         missing = [
-            f"{name} {commits[name][:7]}"
-            for name in ("base", "tests", "head", "validated")
-            if commits[name] and not await workspace.known(commits[name])
+            f"{name} {sha[:7]}"
+            for name, sha in named.items()
+            if sha and not await workspace.known(sha)
         ]
         self._note("commits", not missing, _missing(missing))
-        if missing:
+        if missing or not self._tested() or not await self._history(workspace, commits):
             return
         await self._trees(workspace, commits)
-        await self._accepted(workspace, commits["head"])
-        bench = await self._bench(workspace, commits["base"])
+        await self._accepted(workspace, commits.head)
+        bench = await self._bench(workspace, commits.base)
         await self._proofs(workspace, bench, commits)
 
-    async def _trees(self, workspace: Workspace, commits: Mapping[str, str]) -> None:
-        said = {name: commits[f"{name}_tree"] for name in ("head", "validated") if commits[name]}
-        real = {name: await workspace.tree(commits[name]) for name in said}
+    @property
+    def _completed(self) -> bool:
+        return self._said.result.status is Status.COMPLETED
+
+    def _tested(self) -> bool:
+        """Whether there are tests to run again; a task that ended before has none."""
+        tests = bool(self._said.commits.tests)
+        if self._completed and not tests:
+            self._note("red", False, NO_PROOF)
+        return tests
+
+    async def _history(self, workspace: Workspace, commits: _Commits) -> bool:
+        """Whether the head was made from the base, and the base is older than the tests."""
+        older = not await workspace.contains(commits.base, commits.tests)
+        grown = older and await workspace.contains(commits.head, commits.base)
+        detail = "the head comes from the base" if grown else "the base is not where this began"
+        self._note("history", grown, detail)
+        return grown
+
+    async def _trees(self, workspace: Workspace, commits: _Commits) -> None:
+        """Of a change that never was green no tree is said."""
+        pairs = {
+            "head": (commits.head, commits.head_tree),
+            "validated": (commits.validated, commits.validated_tree),
+        }
+        said = {name: tree for name, (_, tree) in pairs.items() if tree}
+        real = {name: await workspace.tree(pairs[name][0]) for name in said}
         trees = ", ".join(f"the {name}'s tree is {tree[:7]}" for name, tree in real.items())
-        self._note("tree", real == said, trees)
+        whole = bool(said) or not self._completed
+        self._note("tree", whole and real == said, trees or "the bundle names none")
 
     async def _accepted(self, workspace: Workspace, head: str) -> None:
         """The tests that were accepted are the ones in the head, to the byte."""
-        tests = self._sections["tests"]
+        tests = self._said.tests
         changed = []
         for test in tests:
-            content = await workspace.read(head, test["path"])
-            if content is None or freeze(test["path"], content).sha256 != test["sha256"]:
-                changed.append(test["path"])
+            content = await workspace.read(head, test.path)
+            if content is None or freeze(test.path, content) != test:
+                changed.append(test.path)
         detail = f"not as accepted: {', '.join(changed)}" if changed else f"{len(tests)} unchanged"
-        self._note("accepted tests", not changed, detail)
+        self._note("accepted tests", bool(tests) and not changed, detail)
 
-    async def _proofs(self, workspace: Workspace, bench: Bench, commits: Mapping[str, str]) -> None:
-        red = await bench.e2e(await _laid(workspace, bench, commits["tests"]), commits["tests"])
-        self._compare("red", red, self._sections["red"])
-        head = commits["head"]
-        checkout = await _laid(workspace, bench, head)
-        runs = (("green: end to end", bench.e2e), ("green: the others", bench.checks))
-        for (name, run), said in zip(runs, self._sections["green"], strict=False):
-            self._compare(name, await run(checkout, head), said)
-
-    def _compare(self, name: str, trial: Trial, said: Mapping[str, Any] | None) -> None:
-        if said is None:
-            self._note(name, False, "the bundle has no such proof")
+    async def _proofs(self, workspace: Workspace, bench: Bench, commits: _Commits) -> None:
+        red = await bench.e2e(await _laid(workspace, bench, commits.tests), commits.tests)
+        self._compare("red", red, self._said.red)
+        green: list[Proof | None] = [*self._said.green]
+        if not green and not self._completed:
             return
-        now, then = _counts(trial.proof), {key: said[key] for key in _counts(trial.proof)}
+        checkout = await _laid(workspace, bench, commits.head)
+        runs = (("green: end to end", bench.e2e), ("green: the others", bench.checks))
+        for (name, run), said in zip(runs, [*green, None, None], strict=False):
+            self._compare(name, await run(checkout, commits.head), said)
+
+    def _compare(self, name: str, trial: Trial, said: Proof | None) -> None:
+        if said is None:
+            self._note(name, False, NO_PROOF)
+            return
+        now, then = _counts(trial.proof), _counts(said)
         detail = _told(now) if now == then else f"{_told(now)}; the bundle says {_told(then)}"
-        self._note(name, now == then, detail)
+        if (ran := trial.proof.command) != said.command:
+            detail = f"{detail}; `{ran}` was run, and the bundle says `{said.command}`"
+        self._note(name, now == then and ran == said.command, detail)
 
     async def _bench(self, workspace: Workspace, base: str) -> Bench:
         own = await workspace.read(base, PATH, MAX_BYTES)
         layers = [(PATH, own)] if own is not None else []
         if self._config is not None:
             layers.append(self._config)
-        config = load_repo_config(layers).config
+        config = await with_setup_steps(load_repo_config(layers).config, workspace, base)
         return Bench(await Cage.open(), config, time.time, config.limits.phase_minutes * 60)
 
 

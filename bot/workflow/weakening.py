@@ -5,13 +5,16 @@ the hash is compared, and the finding says so. `find_weakening` compares a chang
 that a test which moved to another file has not been deleted.
 """
 
-from collections import Counter
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from bot.workflow.globs import matches_any
+from bot.workflow.replaced_python import Function
 from bot.workflow.runner_config import changed_runner
-from bot.workflow.testcases import Depth, TestCase, depth_of
-from bot.workflow.tests_python import read_python
+from bot.workflow.testcases import Depth, TestCase, depth_of, is_surrounding
+from bot.workflow.tests_python import fixtures_in, read_python
 from bot.workflow.tests_script import read_script
 
 _Unreadable = (SyntaxError, ValueError, RecursionError, MemoryError)
@@ -41,7 +44,9 @@ class Weakening:
 def find_weakening(files: Sequence[TestFile]) -> list[Weakening]:
     """Everything in the change that takes strength from the tests."""
     gained = {case.name.rsplit(".")[-1]: case for f in files for case in _gained(f)}
-    return [found for f in files for found in _in_file(f, gained)]
+    conftests = [f.new or "" for f in files if f.path.rpartition("/")[2] == "conftest.py"]
+    fixtures = [one for text in conftests for one in fixtures_in(text)]
+    return [found for f in files for found in _in_file(f, gained, fixtures)]
 
 
 def is_a_real_test(path: str, text: str, old: str = "") -> str | None:
@@ -93,7 +98,9 @@ def _not_real(case: TestCase) -> str | None:
     return None
 
 
-def _in_file(file: TestFile, gained: dict[str, TestCase]) -> Iterator[Weakening]:
+def _in_file(
+    file: TestFile, gained: dict[str, TestCase], fixtures: Sequence[Function]
+) -> Iterator[Weakening]:
     reason = changed_runner(file.path, file.old, file.new)
     if reason is not None:
         yield _found(file, 0, reason)
@@ -105,11 +112,14 @@ def _in_file(file: TestFile, gained: dict[str, TestCase]) -> Iterator[Weakening]
         case Depth.HASH:
             yield from _by_hash(file)
         case Depth.PYTHON | Depth.SCRIPT:
-            yield from _in_depth(file, gained)
+            yield from _in_depth(file, gained, fixtures)
 
 
 def _by_hash(file: TestFile) -> Iterator[Weakening]:
     if file.old is None:
+        if matches_any(file.path, ["__mocks__/**"]):
+            text = "stands in for a module; jest takes it for a package without being asked to"
+            yield _found(file, 0, text, certain=False)
         return
     deleted = file.new is None
     what = "was deleted" if deleted else "was changed"
@@ -117,23 +127,28 @@ def _by_hash(file: TestFile) -> Iterator[Weakening]:
     yield _found(file, 0, text, certain=deleted)
 
 
-def _in_depth(file: TestFile, gained: dict[str, TestCase]) -> Iterator[Weakening]:
+def _in_depth(
+    file: TestFile, gained: dict[str, TestCase], fixtures: Sequence[Function]
+) -> Iterator[Weakening]:
     try:
         before = _read(file.path, file.old or "") or []
     except _Unreadable:
         before = []  # it tested nothing, so nothing can be lost
     try:
-        after = _read(file.path, file.new or "") or []
+        after = _read(file.path, file.new or "", fixtures) or []
     except _Unreadable:
         yield _found(file, 0, "can no longer be read, so none of its tests would run")
         return
     now = {case.name: case for case in after}
+    pairs = []
     for old in before:
         new = now.get(old.name) or _moved(old, gained, after)
         if new is None:
             yield _found(file, old.line, f"the test {old.name} was deleted")
         else:
+            pairs.append((old, new))
             yield from _compared(file, old, new)
+    yield from _replaced(file, pairs)
     known = {case.name for case in before}
     for case in after:
         if case.name not in known and (reason := _not_real(case)) is not None:
@@ -155,6 +170,23 @@ def _compared(file: TestFile, old: TestCase, new: TestCase) -> Iterator[Weakenin
         yield _found(file, at, f"{name}: the assertions that can fail are {counts}")
     elif Counter(old.asserts) - Counter(new.asserts):
         yield _found(file, at, f"{name} asserts something else than before", certain=False)
+
+
+def _replaced(file: TestFile, pairs: Sequence[tuple[TestCase, TestCase]]) -> Iterator[Weakening]:
+    """What tests newly run with a substitute for; one that goes by the same last name moved."""
+    tests: dict[tuple[str, bool], list[TestCase]] = defaultdict(list)
+    for old, new in pairs:
+        gone = {_last(name) for name in old.replaced - new.replaced}
+        for name in new.replaced - old.replaced:
+            tests[name, not is_surrounding(name) and _last(name) not in gone].append(new)
+    for (name, certain), those in sorted(tests.items()):
+        verb = "now runs" if len(those) == 1 else f"and {len(those) - 1} more now run"
+        text = f"{those[0].name} {verb} with a substitute for {name}"
+        yield _found(file, those[0].line, text, certain=certain)
+
+
+def _last(name: str) -> str:
+    return re.split(r"[./]", name)[-1]
 
 
 def _moved(old: TestCase, gained: dict[str, TestCase], after: list[TestCase]) -> TestCase | None:
@@ -184,10 +216,10 @@ def _known(path: str, old: str) -> frozenset[TestCase]:
         return frozenset()
 
 
-def _read(path: str, text: str) -> list[TestCase] | None:
+def _read(path: str, text: str, fixtures: Sequence[Function] = ()) -> list[TestCase] | None:
     match depth_of(path):
         case Depth.PYTHON:
-            return read_python(text)
+            return read_python(text, fixtures)
         case Depth.SCRIPT:
             return read_script(text)
         case Depth.HASH | Depth.NONE:

@@ -166,7 +166,7 @@ def _spoken(turn: Say | Call | Shell, dialect: "Spoken") -> Say | Call:
 
 #: Names of shell tools and what they are called with.
 SHELLS: Mapping[str, Any] = {
-    "exec_command": lambda command: {"cmd": command},
+    "exec_command": lambda command: {"cmd": command, "yield_time_ms": 30_000},  # its longest wait
     "shell_command": lambda command: {"command": command},
     "shell": lambda command: {"command": ["bash", "-lc", command]},
     "bash": lambda command: {"command": command, "description": "Works"},

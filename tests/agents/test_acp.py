@@ -133,7 +133,7 @@ async def test_a_reader_cannot_write_and_is_refused_what_would(
     reply = await agent("asks").run(looking, events.append)
     assert reply.output == WrittenCode(summary="n")
     reply = await agent("works").run(looking, events.append)
-    assert reply.outcome is Outcome.FAILED
+    assert reply.outcome is Outcome.CRASHED
     assert "Read-only file system" in reply.error
     assert not (checkout / "made.txt").exists()
 
@@ -155,7 +155,7 @@ async def test_our_file_methods_reach_the_checkout_and_nothing_else(
 
 async def test_a_program_that_ends_too_early_is_quoted(run: Run) -> None:
     reply = await run.of("dies")
-    assert reply.outcome is Outcome.FAILED
+    assert reply.outcome is Outcome.CRASHED
     assert "exit code 3" in reply.error
     assert "no licence found" in reply.error
 
@@ -169,6 +169,22 @@ async def test_an_error_of_the_program_is_its_failure(run: Run) -> None:
 async def test_noise_on_both_channels_does_no_harm(run: Run) -> None:
     reply = await run.of("noise")
     assert reply.outcome is Outcome.COMPLETED, reply.error
+
+
+async def test_nonsense_in_every_place_of_the_protocol_is_passed_over(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    reply = await run.of("nonsense")
+    assert reply.output == WrittenCode(summary="Scripted."), reply.error
+    assert [r.message for r in caplog.records if r.levelname == "ERROR"] == []
+
+
+async def test_what_a_program_says_that_it_used_is_told_and_bills_nobody(run: Run) -> None:
+    reply = await run.of("works")
+    assert [dict(event.data) for event in run.kinds(EventKind.USAGE)] == [
+        {"source": "agent", "tokens": "7"}
+    ]
+    assert reply.usage.requests == used_so_far(run.events).requests == 0
 
 
 async def test_a_line_of_twenty_megabytes_is_read(run: Run) -> None:

@@ -111,7 +111,7 @@ async def fixes_a_repository(
 def measured(program: Program, reply: Reply, events: list[AgentEvent], memory: int) -> str:
     first = next(event.at_ms for event in events if event.tool == "gateway")
     said = [e.data for e in events if e.kind is EventKind.USAGE and e.data.get("source") == "agent"]
-    own = [str(d.get("totalTokens") or d.get("tokens")) for d in said]
+    own = [str(d.get("tokens")) for d in said]
     counted = reply.usage.input_tokens + reply.usage.output_tokens
     return (
         f"{program.name} {program.version}: first request after {first / 1000:.1f} s, "

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bot.agents.agent import AgentEvent, EventKind, Limits, Usage, UsageSource
-from bot.agents.bill import used_so_far
+from bot.agents.bill import over_usd, used_so_far
 from bot.agents.llm import LlmAgent, ModelChoice
 from bot.errors import AuthFailed, StepError, Transient
 from tests.agents.conftest import MakeBrief
@@ -61,6 +61,11 @@ async def test_what_was_answered_before_the_provider_failed_is_on_the_bill(
     assert used.cost_usd is not None
     broken_off = isinstance(trouble, CutOff)  # what was said of such an answer is paid for, too
     assert used_so_far(events).requests == 2 + broken_off
+
+
+def test_what_is_used_up_is_told_exactly_enough() -> None:
+    assert over_usd(0.0055, 0.005) == "0.0055 USD used of 0.0050"
+    assert over_usd(5.123, 5) == "5.12 USD used of 5.00"
 
 
 async def test_a_run_that_is_cancelled_has_its_bill(

@@ -50,7 +50,9 @@ async def test_what_it_needs_is_shown_read_only(brief: MakeBrief, tmp_path: Path
 @pytest.mark.parametrize(
     ("role", "command", "outcome", "said"),
     [
-        (Role.CODER, "echo boom >&2; exit 3", Outcome.FAILED, "exit code 3: boom"),
+        (Role.CODER, "echo boom >&2; exit 3", Outcome.CRASHED, "exit code 3: boom"),
+        (Role.CODER, "no-such-program", Outcome.CRASHED, "exit code 127"),
+        (Role.CODER, "kill -KILL $$", Outcome.CRASHED, "killed"),
         (Role.GUARDIAN, "echo fine", Outcome.FAILED, "Review"),
         (Role.CODER, 'echo "{" > $CHIMERA_RESULT', Outcome.FAILED, "WrittenCode"),
         (Role.CODER, "ln -s /etc/hostname $CHIMERA_RESULT", Outcome.FAILED, "cannot be read"),

@@ -196,6 +196,18 @@ async def test_trouble_of_the_provider_is_an_error_for_the_executor(
         await converse(FunctionModel(refuse), brief(), lambda _: None)
 
 
+async def test_a_missing_key_is_named_as_a_setting_of_ours(
+    brief: MakeBrief, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    with pytest.raises(ConfigError) as missing:
+        await LlmAgent(ModelChoice(model="anthropic:claude-sonnet-5")).run(brief(), lambda _: None)
+    assert str(missing.value) == (
+        "model 'anthropic:claude-sonnet-5' cannot be used: its key is missing: "
+        "set ANTHROPIC_API_KEY, or ANTHROPIC_API_KEY_FILE"
+    )
+
+
 async def test_an_unknown_model_is_a_matter_of_configuration(brief: MakeBrief) -> None:
     agent = LlmAgent(ModelChoice(model="nobody:such-model"))
     with pytest.raises(ConfigError, match="nobody:such-model"):

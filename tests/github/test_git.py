@@ -342,6 +342,25 @@ async def test_an_agents_own_commits_and_configuration_do_not_count(git: Git, or
     assert [f.path for f in changes.files] == ["app.py"]
 
 
+async def test_what_tools_leave_behind_is_no_part_of_a_change_unless_it_was_there(
+    git: Git, origin: Path
+) -> None:
+    """An agent runs tests; and byte code that nobody can read might run in place of its source."""
+    (origin / ".gitignore").write_text("")
+    (origin / "node_modules").mkdir()
+    (origin / "node_modules" / "ours.js").write_text("1\n")
+    sh(origin, "add", "--all")
+    sh(origin, "commit", "--quiet", "--message=three")
+    agents, ours = await clone_of(git, origin, "agents"), await clone_of(git, origin, "ours")
+    for folder in ("__pycache__", "lib/__pycache__", ".pytest_cache", "node_modules/left"):
+        (agents / folder).mkdir(parents=True)
+        (agents / folder / "x.pyc").write_bytes(b"\0")
+        (agents / folder / "y.js").write_text("2\n")
+    (agents / "node_modules" / "ours.js").write_text("2\n")
+    changes = await git.apply_worktree(agents, ours)
+    assert [f.path for f in changes.files] == ["node_modules/ours.js"]
+
+
 async def test_a_nested_repository_is_refused_and_its_programs_do_not_run(
     git: Git, origin: Path, tmp_path: Path
 ) -> None:

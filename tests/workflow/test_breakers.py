@@ -8,6 +8,7 @@ import pytest
 
 from bot.agents.agent import Brief, Emit, Outcome, Reply
 from bot.agents.cage import Cage
+from bot.agents.command import CommandAgent
 from bot.agents.dependency import told
 from bot.agents.fallback import FallbackAgent
 from bot.agents.replies import WrittenCode
@@ -46,6 +47,20 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     store = await SqliteStore.open(tmp_path / "chimera.db")
     yield World(store)
     await store.close()
+
+
+@pytest.fixture
+async def brief(world: World, tmp_path: Path) -> Brief:
+    return Brief(
+        run_id="t/CODE_IMPLEMENTATION/1",
+        role=Role.CODER,
+        workspace=tmp_path,
+        cage=await Cage.open(),
+        instructions="",
+        prompt="",
+        reply_type=WrittenCode,
+        breakers=world.breakers,
+    )
 
 
 async def test_a_few_failures_do_not_open_it(world: World) -> None:
@@ -106,19 +121,9 @@ async def test_one_error_counts_once_however_many_doors_it_goes_through(world: W
 
 
 async def test_a_second_agent_takes_over_while_the_first_ones_provider_is_left_alone(
-    world: World, tmp_path: Path
+    world: World, brief: Brief
 ) -> None:
     """From the first failure to the first success, by the store that a restart reads."""
-    brief = Brief(
-        run_id="t/CODE_IMPLEMENTATION/1",
-        role=Role.CODER,
-        workspace=tmp_path,
-        cage=await Cage.open(),
-        instructions="",
-        prompt="",
-        reply_type=WrittenCode,
-        breakers=world.breakers,
-    )
     first, second = _Provided("model:one"), _Provided("model:two")
     first.well = False
     agent = FallbackAgent(first, second)
@@ -143,6 +148,18 @@ async def test_a_second_agent_takes_over_while_the_first_ones_provider_is_left_a
         "model:one": BreakerState.CLOSED,
         "model:two": BreakerState.OPEN,
     }
+
+
+async def test_an_agent_behind_a_program_that_crashes_goes_on_and_soon_without_asking_it(
+    world: World, brief: Brief, tmp_path: Path
+) -> None:
+    broken = CommandAgent(command="echo x >> runs; kill -SEGV $$")
+    agent = FallbackAgent(broken, CommandAgent(command="echo By the second."))
+    for _ in range(OPENS_AFTER + 2):
+        reply = await agent.run(brief, lambda _: None)
+        assert reply.output == WrittenCode(summary="By the second.")
+    assert (tmp_path / "runs").read_text() == "x\n" * OPENS_AFTER
+    assert [breaker.name for breaker in await world.lasting.breakers()] == [f"agent:{broken.name}"]
 
 
 class _Provided:

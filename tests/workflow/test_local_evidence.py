@@ -24,8 +24,12 @@ checks: {test: "python -m pytest -q -p no:cacheprovider tests/test_old.py"}
 FILES = {
     "greet.py": "def greet(name):\n    return 'hello ' + name\n",
     "conftest.py": "",
-    "tests/test_old.py": "import greet\n\n\ndef test_it_greets():\n"
-    "    assert greet.greet('ada') == 'hello ada'\n",
+    "tests/test_old.py": "import greet\nimport people\n\n\ndef test_it_greets():\n"
+    "    assert greet.greet(people.ADA) == 'hello ada'\n",
+    # Without this step, which both the run and the check of its evidence have to take, none passes.
+    ".github/workflows/copilot-setup-steps.yml": "jobs:\n  copilot-setup-steps:\n    steps:\n"
+    "      - uses: actions/checkout@v4\n"
+    "      - run: |\n          echo \"ADA = 'ada'\" > people.py\n",
 }
 AGENT = r"""
 case "$CHIMERA_ROLE" in
@@ -49,10 +53,25 @@ CLAIMS: Sequence[Claim] = (
     (("red", "exit_code"), 0, "red"),
     (("green", 0, "passed"), 7, "green: end to end"),
     (("green", 1, "failed"), 3, "green: the others"),
+    (("green", 0, "command"), "true", "green: end to end"),
     (("commits", "head_tree"), "0" * 40, "tree"),
     (("tests", 0, "sha256"), "0" * 64, "accepted tests"),
 )
-NO_SUCH_COMMIT: Claim = (("commits", "base"), "0" * 40, "commits")
+#: Those that would hide what others are found by.
+ALONE: Sequence[Claim] = (
+    (("commits", "base"), "0" * 40, "commits"),
+    (("commits", "tests"), "", "red"),
+    (("commits",), "gone", "sections"),
+    (("red", "exit_code"), "one", "sections"),
+)
+LEFT_OUT: Sequence[Claim] = (
+    (("tests",), [], "accepted tests"),
+    (("green",), [], "green: end to end"),
+    (("green",), [], "green: the others"),
+    (("red",), None, "red"),
+    (("commits", "head_tree"), "", "tree"),
+    (("commits", "validated_tree"), "", "tree"),
+)
 
 
 def forged(document: Mapping[str, Any], *claims: Claim) -> dict[str, Any]:
@@ -102,7 +121,9 @@ async def test_the_evidence_of_a_local_run_holds_until_a_word_of_it_is_changed(
         "green: the others",
     ]
 
-    for claims in (CLAIMS, [NO_SUCH_COMMIT]):
+    commits = document["sections"]["commits"]
+    another_base: Claim = (("commits", "base"), commits["head"], "history")
+    for claims in (CLAIMS, LEFT_OUT, *([claim] for claim in (*ALONE, another_base))):
         checks = await verify(forged(document, *claims), repository, config=layer)
         found = {check.name for check in checks if not check.ok}
         assert found == {found_by for _, _, found_by in claims}, checks

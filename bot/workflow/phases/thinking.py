@@ -10,10 +10,10 @@ from pydantic import BaseModel
 
 from bot.agents.agent import Agent, AgentEvent, Brief, Limits, Outcome, Reply
 from bot.agents.bill import used_so_far
-from bot.agents.dependency import told
+from bot.agents.dependency import agent_name, told
 from bot.agents.roster import ROSTER
 from bot.domain import Cause, Phase, Role, Task, WaitFor
-from bot.errors import BadOutput, Deadline, Parked, SetupFailed
+from bot.errors import BadOutput, Deadline, Parked, SetupFailed, Transient
 from bot.facts import Spend
 from bot.log import masked
 from bot.workflow import tracing
@@ -42,7 +42,7 @@ async def ask(
     `words` are the template's variables besides those of every role; `run` tells apart runs of a
     role within one round; `asking` names another task of the role than the usual one. Raises
     Parked where the budget is used up, BadOutput where no readable reply came, Deadline where it
-    took too long, SetupFailed where no agent is configured.
+    took too long, Transient where its program broke down, SetupFailed where no agent is configured.
     """
     agent = ctx.agents.get(role)
     if agent is None:
@@ -85,7 +85,7 @@ async def ask(
 
 async def _run(agent: Agent, brief: Brief, ctx: Ctx) -> Reply:
     """One run, unless the agent is known to be down; paid and kept however it ends."""
-    name = f"agent:{agent.name}"
+    name = agent_name(agent.name)
     await ctx.breakers.admit(name)
     events: list[AgentEvent] = []
     async with told(name, ctx.breakers):
@@ -97,8 +97,11 @@ async def _run(agent: Agent, brief: Brief, ctx: Ctx) -> Reply:
                 await _settle(agent, brief, events, broken_off, ctx)
             raise
         await _settle(agent, brief, events, await _playable(brief, reply, ctx), ctx)
-        if reply.outcome is Outcome.TIMEOUT:
-            raise Deadline(f"the {brief.role} took too long: {reply.error}")
+        match reply.outcome:
+            case Outcome.TIMEOUT:
+                raise Deadline(f"the {brief.role} took too long: {reply.error}")
+            case Outcome.CRASHED:
+                raise Transient(f"the {brief.role}'s program broke down: {reply.error}")
     return reply
 
 

@@ -50,7 +50,8 @@ def hear(message: Json, behaviour: str) -> None:
             say(id=number, result={"sessionId": "s1"})
     elif method == "session/prompt":
         BEHAVIOURS[behaviour](message["params"]["prompt"][0]["text"])
-        say(id=number, result={"stopReason": "end_turn"})
+        usage = {"totalTokens": 7, "text": "", "used": {}, "request": 1, "source": "gateway"}
+        say(id=number, result={"stopReason": "end_turn", "usage": usage})
     elif method == "session/cancel":
         leave("cancelled")
 
@@ -167,6 +168,21 @@ def noise(prompt: str) -> None:
     tell(ANSWER)
 
 
+def nonsense(prompt: str) -> None:
+    odds: list[Any] = [[], "x", 7, None, [[]], {"kind": []}]
+    for odd in odds:
+        say(id=odd, result=odd)
+        say(id=odd, error=odd)
+        say(method=odd, params=odd)
+        say(method="session/update", params=odd)
+        say(method="session/update", params={"update": odd})
+        for what in ("agent_message_chunk", "tool_call", "tool_call_update", "usage_update"):
+            update(what, content=odd, toolCallId="1", status=odd, _meta=odd, used=odd, kind=odd)
+        ask("session/request_permission", toolCall=odd, options=[odd])
+        ask("fs/read_text_file", path=odd, line=odd)
+    tell(ANSWER)
+
+
 def refuses(prompt: str) -> None:
     say(id=2, error={"code": -32603, "message": "quota exceeded"})
     sys.exit()
@@ -218,6 +234,7 @@ BEHAVIOURS = {
     "long-line": long_line,
     "endless-line": endless_line,
     "noise": noise,
+    "nonsense": nonsense,
     "refuses": refuses,
     "thinks": thinks,
     "looks": looks_around,
