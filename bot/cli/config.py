@@ -15,6 +15,12 @@ _FILE = click.argument(
     type=click.Path(path_type=Path, dir_okay=False),
     default=Path(".github/chimera.yml"),
 )
+_UNDER = click.option(
+    "--under",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A farther file, such as the owner's, then the server's; may be said again.",
+)
 
 
 @click.group()
@@ -24,11 +30,12 @@ def config() -> None:
 
 @config.command()
 @_FILE
+@_UNDER
 @as_json_option
-def check(file: Path, as_json: bool) -> None:
+def check(file: Path, under: tuple[Path, ...], as_json: bool) -> None:
     """Check FILE; every problem has its line. Exits 78 when there is one."""
     try:
-        notes = list(_effective(file).notes)
+        notes = list(_effective(file, under).notes)
     except ConfigError as error:
         if not as_json:
             raise
@@ -39,17 +46,19 @@ def check(file: Path, as_json: bool) -> None:
         return
     for note in notes:
         say(note)
-    say(f"{file}: ok")
+    if file.exists():
+        say(f"{file}: ok")
 
 
 @config.command()
 @_FILE
+@_UNDER
 @as_json_option
-def show(file: Path, as_json: bool) -> None:
+def show(file: Path, under: tuple[Path, ...], as_json: bool) -> None:
     """Every value that counts, defaults included, and where it was written."""
     from bot.config.layers import flat_values
 
-    effective = _effective(file)
+    effective = _effective(file, under)
     values = flat_values(effective.config)
     if as_json:
         emit({key: {"value": v, "origin": effective.origin(key)} for key, v in values.items()})
@@ -61,13 +70,14 @@ def show(file: Path, as_json: bool) -> None:
 @config.command()
 @click.argument("key")
 @_FILE
+@_UNDER
 @as_json_option
-def explain(key: str, file: Path, as_json: bool) -> None:
+def explain(key: str, file: Path, under: tuple[Path, ...], as_json: bool) -> None:
     """What KEY (`limits.rounds`) means, what it is, and where that was written."""
     from bot.config.layers import flat_values
     from bot.config.repo import json_schema
 
-    effective = _effective(file)
+    effective = _effective(file, under)
     values = flat_values(effective.config)
     if key not in values:
         near = get_close_matches(key, values, n=1)
@@ -80,6 +90,9 @@ def explain(key: str, file: Path, as_json: bool) -> None:
         return
     click.echo(f"{key} = {_short(values[key])}  ({told['origin']})")
     click.echo(meaning)
+    for note in effective.notes:
+        if f": {key} is " in note:
+            say(note)
 
 
 @config.command()
@@ -90,14 +103,14 @@ def schema() -> None:
     emit(json_schema())
 
 
-def _effective(file: Path) -> Any:
-    """The file over the defaults; without a file the defaults alone. Raises ConfigError."""
+def _effective(file: Path, under: tuple[Path, ...]) -> Any:
+    """The files over the defaults; without any the defaults alone. Raises ConfigError."""
     from bot.config.layers import load_repo_config
 
     if not file.exists():
-        say(f"{file}: not there; the defaults count")
-        return load_repo_config([])
-    return load_repo_config([(str(file), file.read_bytes())])
+        say(f"{file}: not there; {'what lies under it counts' if under else 'the defaults count'}")
+    there = [one for one in (file, *under) if one.exists()]
+    return load_repo_config([(str(one), one.read_bytes()) for one in there])
 
 
 def _described(schema: dict[str, Any], path: list[str]) -> str:

@@ -3,14 +3,29 @@
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
 from bot.cli.options import data_dir_option
 from bot.cli.talk import as_json_option, emit, plain, say, table
 
+
+def _web_address(_ctx: click.Context, _param: click.Parameter, text: str | None) -> str | None:
+    """A whole address, or none at all. Raises BadParameter."""
+    try:
+        parts = urlsplit(text or "http://none")
+        whole = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # a port beyond 65535, a bracket that is not closed
+        whole = False
+    if not whole:
+        raise click.BadParameter(f"{text!r} is no address such as https://smee.io/…")
+    return text
+
+
 _url_option = click.option(
     "--url",
+    callback=_web_address,
     help="The server's webhook. [default: http://127.0.0.1:<port of the settings>/webhook]",
 )
 
@@ -62,20 +77,18 @@ def replay(
 
 
 @dev.command()
-@click.argument("channel")
+@click.argument("channel", callback=_web_address)
 @_url_option
 @data_dir_option
 def smee(channel: str, url: str | None, data_dir: Path | None) -> None:
     """Read CHANNEL (https://smee.io/…) and post its deliveries to a server, until Ctrl-C.
 
-    What is not signed with this server's secret is not passed on, and the reason is said.
+    What is not signed with this server's secret is not passed on, and the reason is said. Exits
+    130 on Ctrl-C.
     """
-    import asyncio
-
+    from bot.cli.interrupts import until_interrupted
     from bot.setup.smee import Smee
 
-    if not channel.startswith(("https://", "http://")):
-        raise click.UsageError(f"{channel!r} is no address such as https://smee.io/…")
     settings = _settings(data_dir)
     _secret(settings)
     target = url or _own(settings)
@@ -86,7 +99,7 @@ def smee(channel: str, url: str | None, data_dir: Path | None) -> None:
         secrets=settings.webhook_secrets,
         tell=lambda text: click.echo(plain(text)),
     )
-    asyncio.run(reader.run())
+    until_interrupted(reader.run())
 
 
 @dev.command()

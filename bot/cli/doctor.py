@@ -63,15 +63,16 @@ def doctor(
 
 async def _examined(file: Path | None, data_dir: Path | None, wanted: Any, told: Any) -> list[Any]:
     """All findings; each was told as it came. Settings that cannot be read are findings, too."""
-    from bot.config.environment import load_settings
+    from bot.config.environment import CONFIG_VARIABLE, load_settings
     from bot.errors import ConfigError
     from bot.log import mask
     from bot.setup.doctor import examine
     from bot.setup.finding import bad
 
     found = []
+    environ = {**os.environ, **({CONFIG_VARIABLE: str(file)} if file is not None else {})}
     try:
-        settings = load_settings(os.environ, file=file, overrides={"data_dir": data_dir})
+        settings = load_settings(environ, overrides={"data_dir": data_dir})
     except ConfigError as error:
         found = [bad("settings", problem, "") for problem in error.problems]
         for finding in found:
@@ -79,7 +80,7 @@ async def _examined(file: Path | None, data_dir: Path | None, wanted: Any, told:
         return found
     for secret in settings.secrets():
         mask.learn(secret)
-    async for finding in examine(settings, os.environ, wanted):
+    async for finding in examine(settings, environ, wanted):
         told(finding)
         found.append(finding)
     return found

@@ -27,13 +27,13 @@ def setup(
     """Make the GitHub App and prepare a repository, with pages on this machine only.
 
     The App's credentials go into settings.yml in the data directory, where `chimera serve` finds
-    them. Started again, it goes on where it was.
+    them. Started again, it goes on where it was. Exits 130 on Ctrl-C.
     """
-    import asyncio
     import json
     import webbrowser
 
     from bot import log
+    from bot.cli.interrupts import until_interrupted
     from bot.config.environment import SETTINGS_FILE, load_settings
     from bot.setup.serving import run_wizard
 
@@ -50,7 +50,7 @@ def setup(
             webbrowser.open(address)
 
     try:
-        outcome = asyncio.run(run_wizard(settings, tell, port=port, life_s=minutes * 60))
+        outcome = until_interrupted(run_wizard(settings, tell, port=port, life_s=minutes * 60))
     except OSError as error:
         raise click.UsageError(f"--port {port}: {error.strerror}") from error
     path = settings.data_dir / SETTINGS_FILE

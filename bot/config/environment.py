@@ -1,21 +1,23 @@
 """`load_settings`: environment, files and command line become `Settings`, or all problems."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
-from bot.config.marks import read_marked
-from bot.config.settings import Settings
+from bot.config.marks import Marked, read_marked
+from bot.config.settings import AgentSettings, RetrySettings, Settings
 from bot.errors import ConfigError
 
 PREFIX = "CHIMERA_"
 CONFIG_VARIABLE = "CHIMERA_CONFIG"
 SETTINGS_FILE = "settings.yml"  #: in the data directory; `chimera setup` writes it
+MAX_NAMED = 12  #: names that a message may list
 MAX_VALUE_FILE = 64 * 1024  #: bytes of a file that holds one value; a key has about 2,000
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
@@ -45,6 +47,13 @@ MODEL_KEYS = {
 
 #: Settings whose value in the environment has structure.
 _AS_YAML = frozenset({"agents", "retries", "phase_retries"})
+#: What stands below those.
+_BELOW: Mapping[str, type[BaseModel]] = {
+    "agents": AgentSettings,
+    "retries": RetrySettings,
+    "phase_retries": RetrySettings,
+}
+_KEY = "[key]"  # how pydantic marks the key of a mapping, where the key is what is wrong
 _OWN = frozenset({CONFIG_VARIABLE, *PATH_ALIASES})
 # Set for the programs we start, for the sample programs, or for the command line as a client.
 _NOT_SETTINGS = frozenset(
@@ -58,12 +67,24 @@ class _Found:
 
     values: dict[str, Any] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
+    files: dict[str, Marked] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
     def put(self, name: str, value: Any, source: str) -> None:
         if name not in self.values:
             self.values[name] = value
             self.sources[name] = source
+
+    def put_all(self, file: Marked) -> None:
+        for name in [name for name in file.value if name not in self.values]:
+            self.files[name] = file
+            self.put(name, file.value[name], file.file)
+
+    def where(self, path: tuple[str | int, ...]) -> str:
+        """The place in a file, or the variable or option and what of it."""
+        name, inner = str(path[0]), ".".join(str(part) for part in path[1:])
+        source = str(self.files[name].place(path)) if name in self.files else self.sources.get(name)
+        return (source or "settings") + (f" ({inner})" if inner else "")
 
 
 def load_settings(
@@ -163,12 +184,9 @@ def _from_file(found: _Found, path: Path) -> None:
         found.problems.append(f"{path}: cannot read the configuration file: {error.strerror}")
         return
     try:
-        marked = read_marked(str(path), data)
+        found.put_all(read_marked(str(path), data))
     except ConfigError as error:
         found.problems.extend(error.problems)
-        return
-    for name, value in marked.value.items():
-        found.put(name, value, str(marked.place((name,))))
 
 
 def _from_data_dir(found: _Found) -> None:
@@ -196,14 +214,23 @@ def _checked(found: _Found) -> Settings:
 
 def _told(found: _Found, problem: Any) -> str:
     """One problem in words; never the value, for it may be a secret."""
-    name = str(problem["loc"][0]) if problem["loc"] else ""
-    inner = ".".join(str(part) for part in problem["loc"][1:])
-    where = found.sources.get(name, "settings") + (f" ({inner})" if inner else "")
+    path = tuple(part for part in problem["loc"] if part != _KEY) or ("",)
+    name, last, where = str(path[0]), str(path[-1]), found.where(path)
     if problem["type"] == "extra_forbidden":
-        near = get_close_matches(name, Settings.model_fields, n=1)
-        return f"{where}: no such setting {name!r}." + (
-            f" Did you mean {near[0]!r}?" if near else ""
-        )
+        if len(path) == 1:
+            return f"{where}: no such setting {last!r}.{_meant(last, Settings.model_fields)}"
+        return f"{where}: no such key {last!r}.{_meant(last, _BELOW[name].model_fields)}"
+    if problem["loc"][-1:] == (_KEY,):
+        members = re.findall(r"'([^']+)'", str(problem.get("ctx", {}).get("expected", "")))
+        return f"{where}: no such key {last!r}.{_meant(last, members)}"
     text = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-    what = (Settings.model_fields[name].description or "").rstrip(".") if not inner else ""
+    what = (Settings.model_fields[name].description or "").rstrip(".") if len(path) == 1 else ""
     return f"{where}: {text}." + (f" It is: {what}." if what else "")
+
+
+def _meant(word: str, known: Iterable[str]) -> str:
+    names = list(known)
+    near = get_close_matches(word, names, n=1)
+    if near:
+        return f" Did you mean {near[0]!r}?"
+    return f" Known here: {', '.join(names)}." if len(names) <= MAX_NAMED else ""

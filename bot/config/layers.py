@@ -10,7 +10,7 @@ Each file is checked on its own, so that a mistake is told even where a nearer f
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,8 +46,11 @@ def load_repo_config(layers: Sequence[tuple[str, bytes]]) -> Effective:
     merge = _Merge()
     for layer in reversed(_all_read(layers)):
         merge.lay(layer)
+    config = _validated(merge.values)
+    if clashes := [f"{merge.origins[at]}: {text}" for at, text in _clashes(config, merge.origins)]:
+        raise ConfigError(clashes)
     return Effective(
-        config=_validated(merge.values),
+        config=config,
         origins={dotted(path): f"{at.file}:{at.line}" for path, at in merge.origins.items()},
         notes=tuple(merge.notes),
     )
@@ -128,10 +131,26 @@ def _all_read(layers: Iterable[tuple[str, bytes]]) -> list[Marked]:
 
 def _problems(layer: Marked) -> list[Problem]:
     try:
-        _validated(layer.value)
+        config = _validated(layer.value)
     except ValidationError as error:
         return sorted(problem_of(layer, detail) for detail in error.errors())
-    return []
+    clashes = _clashes(config, layer.places)
+    return [Problem(place=layer.place(at), text=text) for at, text in clashes]
+
+
+def _clashes(config: RepoConfig, written: Mapping[Path, Place]) -> Iterator[tuple[Path, str]]:
+    """Labels that were written and are called like another one of ours.
+
+    One label cannot say two things: it would start and end a task at once.
+    """
+    names: dict[Path, str] = {("trigger", "label"): config.trigger.label}
+    for key, value in flat_values(config).items():
+        if key.startswith("labels.") and key.endswith(".name"):
+            names[tuple(key.split("."))] = value
+    for path, name in names.items():
+        others = [p for p, other in names.items() if p != path and other.lower() == name.lower()]
+        if others and path in written:
+            yield path, f"{dotted(path)} is called like {dotted(others[0])}. Give it another name."
 
 
 def _validated(values: Mapping[str, Any]) -> RepoConfig:

@@ -119,7 +119,20 @@ def _described(file: str, error: yaml.MarkedYAMLError) -> str:
     said = error.problem or error.context or "not readable as YAML"
     if said.startswith("but ") and error.context:  # PyYAML's sentence goes over both
         said = f"{error.context}, {said}"
-    return f"{place}: {said}"
+    hint = next((hint for sign, hint in _HINTS.items() if sign in said), "")
+    return f"{place}: {said}{hint}"
+
+
+#: What to do about the mistakes that people make most, by a part of PyYAML's sentence.
+_HINTS = {
+    "'\\t'": ": indent with spaces, not with tabs",
+    "expected <block end>": ": is it indented like the lines around it?",
+    "mapping values are not allowed": ": put a text that has `: ` in it in quotes",
+    "unexpected end of stream": ": a quote or a bracket is not closed",
+    "expected ',' or": ": a quote or a bracket is not closed",
+    "cannot start any token": ": put the text in quotes",
+    "expected a single document": ": take the `---` out",
+}
 
 
 def _place(file: str, mark: Mark) -> Place:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from bot.config.choices import Verb
 from bot.config.marks import Marked, Path, Place
 from bot.config.repo import RepoConfig
+from bot.config.values import IN_WORDS
 
 _LED = re.compile(r"^(?P<file>.*?):(?P<line>\d+):(?P<column>\d+): (?P<text>.*)$", re.DOTALL)
 _KEY = "[key]"  # how pydantic marks the key of a mapping, where the key is what is wrong
@@ -52,11 +53,41 @@ def problem_of(layer: Marked, detail: ErrorDetails) -> Problem:
 
 def _needed(detail: ErrorDetails) -> str:
     given = detail.get("input")
-    hint = _meant(given, _members(detail)) if isinstance(given, str) else ""
-    text = detail["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-    text = text.replace("must be a valid integer", "must be a whole number")
+    hint = _near(given, _members(detail)) if isinstance(given, str) else ""
+    if given is None:
+        return f"is empty: leave it out{_NONE.get(detail['type'], '')}."
+    text = _WANTED.get(detail["type"], "") or _said(detail)
     needed = text if text.startswith("must") else f"is wrong: {text[:1].lower()}{text[1:]}"
     return f"{needed}, not {_short(given)}.{hint}"
+
+
+def _said(detail: ErrorDetails) -> str:
+    """Pydantic's own words, or ours where those would be a regular expression."""
+    pattern = str(detail.get("ctx", {}).get("pattern", ""))
+    said = detail["msg"].removeprefix("Value error, ")
+    for theirs in ("Input should be", "String should have"):
+        said = said.replace(theirs, f"must {theirs.rpartition(' ')[2]}")
+    return IN_WORDS.get(pattern, said)
+
+
+#: Kinds of values, in the words of YAML instead of Python's.
+_WANTED = {
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "bool_type": "must be true or false",
+    "string_type": "must be text, in quotes",
+    "string_too_short": "must not be empty",
+    "tuple_type": "must be a list such as [one, two]",
+    "model_type": "must be a section, with `key: value` lines below it",
+    "dict_type": "must be a section, with `key: value` lines below it",
+}
+#: What to write for none, where nothing is written, or all of it is a comment.
+_NONE = {
+    "string_type": ', or write "" for none',
+    "tuple_type": ", or write [] for none",
+    "model_type": ", or write what belongs below it",
+    "dict_type": ", or write what belongs below it",
+}
 
 
 def _short(value: Any) -> str:
@@ -71,12 +102,13 @@ def _members(detail: ErrorDetails) -> tuple[str, ...]:
     return tuple(re.findall(r"'([^']+)'", str(detail.get("ctx", {}).get("expected", ""))))
 
 
-def _meant(word: str, known: Iterable[str]) -> str:
-    names = list(known)
-    near = get_close_matches(word[:100], names, n=1, cutoff=0.5)
-    if near:
-        return f" Did you mean {str(near[0])!r}?"
-    return f" Known here: {', '.join(names)}." if names else ""
+def _meant(word: str, known: Sequence[str]) -> str:
+    return _near(word, known) or (f" Known here: {', '.join(known)}." if known else "")
+
+
+def _near(word: str, known: Sequence[str]) -> str:
+    near = get_close_matches(word[:100], known, n=1, cutoff=0.5)
+    return f" Did you mean {str(near[0])!r}?" if near else ""
 
 
 def _keys_at(path: Path) -> list[str]:

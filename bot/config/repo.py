@@ -5,9 +5,10 @@ Values are plain and frozen; how several files become one is in `layers`.
 """
 
 import json
-from typing import Annotated, Any, Literal
+import shlex
+from typing import Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from bot.config.choices import (
     AgentUse,
@@ -19,23 +20,16 @@ from bot.config.choices import (
     RollbackMode,
     Verb,
 )
-
-Line = Annotated[str, Field(max_length=1000, pattern=r"^[^\r\n\x00]*$")]
-Colour = Annotated[str, Field(pattern=r"^[0-9a-f]{6}$")]
-LabelName = Annotated[str, Field(min_length=1, max_length=50, pattern=r"^[^\r\n\x00]+$")]
-HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9.\-]{1,253}(:[0-9]{1,5})?$")]
-WebAddress = Annotated[str, Field(max_length=2000, pattern=r"^(https?://[^\s\x00@]+)?$")]
-WorkflowFile = Annotated[str, Field(pattern=r"^([A-Za-z0-9._\-]{1,200}\.ya?ml)?$")]
-
-
-def _inside(path: str) -> str:
-    parts = path.split("/")
-    if path.startswith("/") or ".." in parts or "\x00" in path or "\\" in path:
-        raise ValueError("must be a path inside the repository, with / between its parts")
-    return path
-
-
-RepoPath = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_inside)]
+from bot.config.values import (
+    BranchName,
+    Colour,
+    HostName,
+    LabelName,
+    Line,
+    RepoPath,
+    WebAddress,
+    WorkflowFile,
+)
 
 
 class Section(BaseModel):
@@ -105,7 +99,8 @@ class E2E(Section):
 
 class Checks(Section):
     test: Line = "pytest -q"
-    """The repository's own tests; exit code 0 is green."""
+    """The repository's own tests; exit code 0 is green. Nothing is served beside them: with
+    `e2e.serve`, this default leaves out the end-to-end tests, and a command of yours has to."""
 
 
 class Protect(Section):
@@ -219,7 +214,7 @@ class Labels(Section):
 
 
 class Pull(Section):
-    branch: Annotated[str, Field(pattern=r"^[A-Za-z0-9._/{}\-]{1,150}$")] = "chimera/{issue}-{slug}"
+    branch: BranchName = "chimera/{issue}-{slug}"
     """The branch's name, of `{issue}`, `{slug}` and `{task}`."""
     title: Line = "{title}"
     """The title, of `{issue}` and `{title}`."""
@@ -269,6 +264,13 @@ class RepoConfig(Section):
     """The status comment."""
     commands: dict[Verb, RepoRole] = Field(default_factory=dict)
     """Another least role for a command than the usual one. A nearer file can only raise it."""
+
+    @property
+    def checks_command(self) -> str:
+        """Runs the repository's own tests; by default without those that want a server."""
+        command = self.checks.test
+        served = self.e2e.serve and command == Checks().test
+        return f"{command} --ignore={shlex.quote(self.e2e.path)}" if served else command
 
 
 def json_schema() -> dict[str, Any]:

@@ -19,6 +19,7 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -47,6 +48,18 @@ def _split(value: object) -> object:
 Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
 
+def _whole_address(url: str) -> str:
+    parts = urlsplit(url)
+    if url and (parts.scheme not in {"http", "https"} or not parts.hostname):
+        raise ValueError("must be a whole address such as https://example.com")
+    if "@" in parts.netloc:
+        raise ValueError("must not carry a user or a password")
+    return url.rstrip("/")
+
+
+WebAddress = Annotated[str, AfterValidator(_whole_address)]
+
+
 class AgentSettings(BaseModel):
     """One agent, as the server provides it."""
 
@@ -56,7 +69,7 @@ class AgentSettings(BaseModel):
     """llm, acp, command or replay."""
     model: str = ""
     """Provider and model, such as `anthropic:…`. There is no default model."""
-    base_url: str = ""
+    base_url: WebAddress = ""
     """Another address of the provider's API."""
     command: tuple[str, ...] = ()
     """The program and its arguments, for acp and command."""
@@ -65,7 +78,8 @@ class AgentSettings(BaseModel):
     fallback: str = ""
     """The model that is used while the first one's provider is down."""
     fallback_agent: "AgentSettings | None" = None
-    """Another agent, of any kind, that goes on where this one's provider is down or refuses us."""
+    """Another agent, of any kind, that goes on where this one's provider is down or refuses us, or
+    its program breaks down."""
 
 
 class RetrySettings(BaseModel):
@@ -102,7 +116,7 @@ class Settings(BaseModel):
     """The address to listen on; beyond loopback the API requires a token."""
     port: int = Field(default=8000, ge=0, le=65535)
     """The port to listen on; 0 takes a free one."""
-    public_url: str = ""
+    public_url: WebAddress = ""
     """The address that people and GitHub reach this server by; links are made of it."""
     log_level: str = "INFO"
     """DEBUG, INFO, WARNING or ERROR."""
@@ -114,9 +128,9 @@ class Settings(BaseModel):
     """Whether the API requires a token; null: unless the host is loopback."""
 
     # ── GitHub ──
-    api_url: str = GITHUB_API
+    api_url: WebAddress = GITHUB_API
     """GitHub's REST API; on Enterprise Server `https://HOST/api/v3`."""
-    web_url: str = ""
+    web_url: WebAddress = ""
     """GitHub's pages; empty: as the API's address implies."""
     app_id: int | None = Field(default=None, ge=1)
     """The App's number."""
@@ -212,16 +226,6 @@ class Settings(BaseModel):
             raise ValueError(f"must be one of {', '.join(_LEVELS)}")
         return level.upper()
 
-    @field_validator("api_url", "web_url", "public_url")
-    @classmethod
-    def _address_is_whole(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if url and (parts.scheme not in {"http", "https"} or not parts.hostname):
-            raise ValueError("must be a whole address such as https://github.example.com")
-        if "@" in parts.netloc:
-            raise ValueError("must not carry a user or a password")
-        return url.rstrip("/")
-
     @field_validator("proxies")
     @classmethod
     def _proxies_are_networks(cls, networks: Words) -> Words:
@@ -268,7 +272,7 @@ class Settings(BaseModel):
     def webhook_secrets(self) -> tuple[str, ...]:
         """The secrets that a delivery may be signed with, the present one first."""
         both = (self.webhook_secret, self.webhook_secret_previous)
-        return tuple(secret.get_secret_value() for secret in both if secret is not None)
+        return tuple(text for secret in both if secret and (text := secret.get_secret_value()))
 
     def agent(self, role: Role) -> AgentSettings:
         """The agent for a role, with the server's model where it names none."""

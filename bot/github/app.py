@@ -26,6 +26,8 @@ class App:
             slug=given.text("slug"),
             name=given.text("name"),
             html_url=given.text("html_url"),
+            owner=given["owner"].text("login"),
+            of_organisation=given["owner"].text("type") == "Organization",
             permissions=_permissions(given),
             events=given.texts("events"),
         )

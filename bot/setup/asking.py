@@ -14,13 +14,12 @@ from bot.agents.llm import ModelChoice
 from bot.agents.llm_models import open_model
 from bot.config.choices import AgentUse
 from bot.config.settings import Settings
-from bot.domain import Role
 from bot.errors import ConfigError
 from bot.log import mask
+from bot.setup.agents import AREA, models_of
 from bot.setup.finding import Finding, bad, good
 from bot.workflow.registry import choice_of
 
-AREA = "agents"
 WITHIN_S = 60.0
 MAX_TOKENS = 64  #: of the answer
 _QUESTION = "Answer with the one word: ready"
@@ -32,15 +31,8 @@ async def models_answer(settings: Settings) -> list[Finding]:
 
 
 def _choices(settings: Settings) -> list[ModelChoice]:
-    chosen = [settings.agent(role) for role in Role]
-    named = {
-        (model, one.base_url)
-        for one in chosen
-        if one.use is AgentUse.LLM
-        for model in (one.model, one.fallback)
-        if model
-    }
-    return [choice_of(settings, model, base_url) for model, base_url in sorted(named)]
+    named = models_of(settings, frozenset({AgentUse.LLM}))
+    return [choice_of(settings, model, base_url) for model, base_url in named]
 
 
 async def _answers(choice: ModelChoice) -> Finding:
@@ -53,6 +45,8 @@ async def _answers(choice: ModelChoice) -> Finding:
     except TimeoutError:
         return bad(AREA, f"{choice.model} was silent for {WITHIN_S:.0f} s", "Try again later.")
     except (AgentRunError, UserError, ConfigError) as error:
-        fix = "Check the model's name and its provider's key."
+        fix = (
+            "Check the model's name, its provider's key and, if `base_url` names one, the address."
+        )
         return bad(AREA, f"{choice.model} does not answer: {mask(str(error))[:300]}", fix)
     return good(AREA, f"{choice.model} answers")

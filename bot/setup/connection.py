@@ -59,13 +59,18 @@ async def the_app(app: App, settings: Settings) -> tuple[AppInfo | None, list[Fi
     """The App, if its key works, and what it was given."""
     try:
         info = await app.info()
-    except (AuthFailed, Refused) as error:
+    except Refused as error:
+        text = f"{settings.api_url} knows no App {settings.app_id}: {error}"
+        fix = "Set CHIMERA_APP_ID to the number on the App's page, CHIMERA_API_URL to its GitHub."
+        return None, [bad(AREA, text, fix)]
+    except AuthFailed as error:
         fix = f"Make a new key on the App's page of {settings.hub_url}, or run `chimera setup`."
         return None, [bad(AREA, f"the key of App {settings.app_id} is not accepted: {error}", fix)]
     asked = dict(info.permissions)
     told = [good(AREA, f"the key works: {info.name} ({info.html_url})")]
-    told += _permissions(asked, info.html_url)
-    told += _events(info)
+    page = settings_page(info, settings.hub_url)
+    told += _permissions(asked, page)
+    told += _events(info, page)
     return info, told
 
 
@@ -77,6 +82,12 @@ async def hook(app: App, settings: Settings) -> list[Finding]:
     except Refused as error:
         return [warning("webhook", f"GitHub does not say: {error}", "Switch the App's webhook on.")]
     return [*_hook_config(config, settings), _deliveries(delivered)]
+
+
+def settings_page(info: AppInfo, hub: str) -> str:
+    """Where the App's permissions and events are changed."""
+    owner = f"/organizations/{info.owner}" if info.of_organisation else ""
+    return f"{hub}{owner}/settings/apps/{info.slug}/permissions"
 
 
 def granted(installation: Installation, info: AppInfo) -> Iterator[Finding]:
@@ -115,20 +126,19 @@ def unanswered(error: StepError) -> Finding:
 
 
 def _permissions(asked: Mapping[str, str], page: str) -> Iterator[Finding]:
-    where = f"{page}/permissions"
     least = _short(manifest_of(Permit.LEAST)["default_permissions"], asked)
     standard = _short(manifest_of(Permit.STANDARD)["default_permissions"], asked)
     if least:
-        fix = f"Add {', '.join(least)} in the App's settings ({where})."
+        fix = f"Add {', '.join(least)}: {page}"
         yield bad(AREA, "the App asks for too little to work", fix)
     elif standard:
-        fix = f"For deployments by workflows add {', '.join(standard)} in the App's settings."
+        fix = f"For deployments by workflows add {', '.join(standard)}: {page}"
         yield warning(AREA, "the App cannot deploy by Actions workflows", fix)
     else:
         yield good(AREA, "the App asks for the permissions that it needs")
     too_much = sorted({"administration", "secrets", "workflows"} & set(asked))
     if too_much:
-        fix = "Take it away in the App's settings; Chimera never needs it."
+        fix = f"Take it away, for Chimera never needs it: {page}"
         yield warning(AREA, f"the App has {', '.join(too_much)}", fix)
 
 
@@ -141,14 +151,14 @@ def _short(needed: Mapping[str, str], held: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _events(info: AppInfo) -> Iterator[Finding]:
+def _events(info: AppInfo, page: str) -> Iterator[Finding]:
     least = _missing(manifest_of(Permit.LEAST)["default_events"], info.events)
     standard = _missing(manifest_of(Permit.STANDARD)["default_events"], info.events)
     if least:
-        fix = "Subscribe to them in the App's settings; until then they are found by looking."
+        fix = f"Subscribe to them: {page}"
         yield bad(AREA, f"the App does not hear of {', '.join(least)}", fix)
     elif standard:
-        fix = "Subscribe to them in the App's settings if workflows deploy."
+        fix = f"If workflows deploy or merges queue, subscribe to them: {page}"
         yield warning(AREA, f"the App does not hear of {', '.join(standard)}", fix)
     else:
         yield good(AREA, "the App hears of the events that it needs")

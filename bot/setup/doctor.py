@@ -1,6 +1,7 @@
 """`chimera doctor`: everything that could be wrong, the nearest first, each with its fix."""
 
 import asyncio
+import contextlib
 import importlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 
 from bot.config.settings import Settings
 from bot.domain import RepoRef
-from bot.errors import RateLimited, StepError, Transient
+from bot.errors import ConfigError, RateLimited, StepError, Transient
 from bot.github.app import App
 from bot.github.client import GitHub
 from bot.github.repo import Repo
@@ -20,7 +21,7 @@ from bot.setup.repository import Visit, repository
 from bot.tooling import github_of
 from bot.workflow.repoconfig import SHARED
 
-MAX_REPOSITORIES = 30  #: about seven requests for each
+MAX_REPOSITORIES = 30  #: about nine requests for each
 MAX_SHARED = 256 * 1024
 _SHARED_REPO = ".github"
 
@@ -51,7 +52,12 @@ async def examine(
             yield one
     answered = await connection.clock(settings, now=now)
     yield answered
-    github = github_of(settings, now=now)
+    try:
+        github = github_of(settings, now=now)
+    except ConfigError as error:
+        fix = "Download a new key from the App's page, and name that file, as it is."
+        yield bad("settings", str(error), fix)
+        return
     if answered.unreachable or github is None:
         return
     async with github:
@@ -82,9 +88,14 @@ async def _on_github(github: GitHub, settings: Settings, wanted: Wanted) -> Asyn
     if not installations:
         fix = f"Install it: {info.html_url}/installations/new"
         yield bad(connection.AREA, "the App is installed nowhere", fix)
+    looked_at: set[str] = set()
     for installation in installations:
         async for one in _installation(app, info, installation, settings, wanted):
+            looked_at.add(one.area.lower())
             yield one
+    if wanted.repository and wanted.repository.lower() not in looked_at:
+        fix = f"Install it there: {info.html_url}/installations/new"
+        yield bad(wanted.repository, "the App is not installed on such a repository", fix)
 
 
 async def _installation(
@@ -138,7 +149,8 @@ async def _layers(
             layers += [(f"{repo.full_name}/{SHARED}", shared)] if shared is not None else []
     if settings.repo_defaults is not None:
         server = settings.repo_defaults
-        layers.append((str(server), await asyncio.to_thread(server.read_bytes)))
+        with contextlib.suppress(OSError):  # told already
+            layers.append((str(server), await asyncio.to_thread(server.read_bytes)))
     return layers
 
 

@@ -38,8 +38,13 @@ class Entrance:
         return f"{self._base}{path}"
 
     def start(self, request: Request) -> Response:
-        """The first request: the token goes, the session comes. Raises Problem."""
+        """The first request: the token goes, the session comes. Raises Problem.
+
+        The browser that has been let in may open the address once more.
+        """
         self._require_host(request)
+        if _same(request.cookies.get(self._cookie, ""), self._session):
+            return RedirectResponse("/", 303)
         given = request.query_params.get("token", "")
         if not self._token or not _same(given, self._token):
             raise Problem(403, "This address has been used, or was copied in part. Start again.")

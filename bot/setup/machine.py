@@ -1,34 +1,57 @@
-"""What the doctor sees on this machine: settings, files, store, git, the cage, the models."""
+"""What the doctor sees on this machine: settings, files, store, git, the cage."""
 
 import asyncio
+import contextlib
+import os
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bot.agents.cage import Cage
-from bot.config.choices import AgentUse, CageKind
-from bot.config.environment import MODEL_KEYS, SETTINGS_FILE
+from bot.config.choices import CageKind
+from bot.config.environment import (
+    ALIASES,
+    CONFIG_VARIABLE,
+    MODEL_KEYS,
+    PATH_ALIASES,
+    PREFIX,
+    SETTINGS_FILE,
+)
+from bot.config.layers import load_repo_config
+from bot.config.marks import read_marked
 from bot.config.settings import Settings
-from bot.domain import Role
 from bot.errors import CageMissing, ConfigError, GitMissing
 from bot.github.git_program import git_program
+from bot.setup.agents import agents
 from bot.setup.finding import Finding, bad, good, warning
 from bot.tasks.sqlite import STORE_FILE, check
-from bot.workflow.registry import agents_of
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
-_KEYLESS = frozenset({"ollama", "bedrock", "vertexai", "test", "function"})  #: need no key of ours
+_SECRETS = frozenset(
+    name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)
+)
+_SECRET_FILES = frozenset(
+    {
+        f"{alias}_FILE"
+        for name in _SECRETS
+        for alias in (PREFIX + name.upper(), *ALIASES.get(name, ()))
+    }
+    | {f"{variable}_FILE" for variable in MODEL_KEYS.values()}
+    | set(PATH_ALIASES)
+)
 
 
 async def machine(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
     """Everything that can be seen without the network."""
     return [
         *_credentials(settings),
+        *_server_file(settings),
         *_modes(settings, environ),
+        *_data_dir(settings),
         await asyncio.to_thread(_store, settings),
         await _git(),
         await _cage(settings),
-        *_agents(settings),
+        *agents(settings),
     ]
 
 
@@ -49,9 +72,8 @@ def _credentials(settings: Settings) -> Iterator[Finding]:
 
 def _modes(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
     """Files that hold secrets, and the directory in which ours stands."""
-    named = {Path(value).expanduser() for name, value in environ.items() if _names_a_secret(name)}
-    files = sorted(named | {settings.data_dir / SETTINGS_FILE, settings.data_dir / STORE_FILE})
-    for path in files:
+    own = {settings.data_dir / SETTINGS_FILE, settings.data_dir / STORE_FILE}
+    for path in sorted(own | set(_secret_files(environ))):
         mode = _mode(path)
         if mode is None:
             continue
@@ -61,16 +83,49 @@ def _modes(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
             yield warning("files", f"{path} can be read by others", f"chmod 600 {path}")
         else:
             yield good("files", f"{path} is its owner's alone")
-    mode = _mode(settings.data_dir)
-    if mode is not None and mode & (stat.S_IWGRP | stat.S_IWOTH):
-        fix = f"chmod go-w {settings.data_dir}"
-        yield bad("files", f"{settings.data_dir} can be written by others ({mode:04o})", fix)
 
 
-def _names_a_secret(variable: str) -> bool:
-    known = ("PRIVATE_KEY", "WEBHOOK_SECRET", "WEBHOOK_SECRET_PREVIOUS", *MODEL_KEYS.values())
-    bare = variable.removeprefix("CHIMERA_")
-    return bare in {f"{name}_FILE" for name in known} | {"PRIVATE_KEY_PATH"}
+def _secret_files(environ: Mapping[str, str]) -> Iterator[Path]:
+    """Files that the environment names and that hold a secret."""
+    for variable, value in environ.items():
+        if value and variable in _SECRET_FILES:
+            yield Path(value).expanduser()
+    config = Path(environ.get(CONFIG_VARIABLE, "")).expanduser()
+    with contextlib.suppress(OSError, ConfigError):
+        if config.is_file() and _SECRETS & set(read_marked(str(config), config.read_bytes()).value):
+            yield config
+
+
+def _data_dir(settings: Settings) -> Iterator[Finding]:
+    """Whether the store and its neighbours can be kept, by us alone."""
+    path = settings.data_dir
+    there = next(one for one in (path, *path.parents) if os.path.exists(one))
+    if not there.is_dir():
+        fix = "Name a directory: CHIMERA_DATA_DIR, or --data-dir."
+        yield bad("files", f"{there} is a file, and the data directory is {path}", fix)
+    elif not os.access(there, os.W_OK | os.X_OK):
+        fix = f"Make it this user's: chown {os.getuid()} {there}"
+        yield bad("files", f"{there} cannot be written by this user", fix)
+    elif there == path and path.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        yield bad("files", f"{path} can be written by others ({mode:04o})", f"chmod go-w {path}")
+
+
+def _server_file(settings: Settings) -> Iterator[Finding]:
+    """The server's chimera.yml, which lies under every repository's."""
+    path = settings.repo_defaults
+    if path is None:
+        return
+    fix = "Mend the file, or unset CHIMERA_REPO_DEFAULTS."
+    try:
+        load_repo_config([(str(path), path.read_bytes())])
+    except OSError as error:
+        yield bad("settings", f"{path} cannot be read: {error.strerror}", fix)
+    except ConfigError as error:
+        for problem in error.problems:
+            yield bad("settings", problem, fix)
+    else:
+        yield good("settings", f"{path} is valid")
 
 
 def _mode(path: Path) -> int | None:
@@ -89,7 +144,8 @@ def _store(settings: Settings) -> Finding:
     problems = check(path)
     if problems:
         fix = "Stop the server and put a backup in its place."
-        return bad("store", f"{path}: {problems[0]} ({len(problems)} problems)", fix)
+        more = f", and {len(problems) - 1} more" if problems[1:] else ""
+        return bad("store", f"{path}: {problems[0]}{more}", fix)
     return good("store", f"{path} is sound")
 
 
@@ -109,28 +165,3 @@ async def _cage(settings: Settings) -> Finding:
     except CageMissing as error:
         what, _, fix = str(error).partition("). ")
         return bad("cage", f"{what})", fix)
-
-
-def _agents(settings: Settings) -> Iterator[Finding]:
-    """Whether every role has an agent and its provider a key; nobody is called."""
-    try:
-        made = agents_of(settings)
-    except (ConfigError, OSError) as error:
-        yield bad("agents", str(error), "Mend `agents` in the settings.")
-        return
-    missing = [role for role in Role if role not in made]
-    if missing:
-        fix = "Set CHIMERA_MODEL and its provider's key, or `agents` in the settings."
-        yield bad("agents", f"no model provider for {', '.join(missing)}", fix)
-    for name in sorted({agent.name for agent in made.values()}):
-        yield good("agents", name)
-    yield from _keys(settings)
-
-
-def _keys(settings: Settings) -> Iterator[Finding]:
-    chosen = [settings.agent(role) for role in Role]
-    models = {one.model for one in chosen if one.use is AgentUse.LLM and not one.base_url}
-    providers = {model.partition(":")[0].partition("-")[0] for model in models if model}
-    for provider in sorted(providers - set(settings.model_keys) - _KEYLESS):
-        fix = f"Set {MODEL_KEYS.get(provider, 'the key that this provider wants')}."
-        yield bad("agents", f"no key for {provider}", fix)

@@ -1,7 +1,6 @@
 """The first step: a form, GitHub's own page, and back with a code that becomes credentials."""
 
 import asyncio
-import hmac
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from bot.errors import ConfigError
+from bot.errors import ConfigError, Transient, Uncertain
 from bot.github.client import GitHub
 from bot.github.manifest import convert
 from bot.github.types import NewApp
@@ -24,6 +23,16 @@ from bot.setup.work import Work
 from bot.web.problem import Problem
 
 CREATED = "/created"
+MAX_ASKED = 20  #: forms that may be on their way, one for each tab; the oldest is forgotten
+
+_NOT_ASKED = (
+    "This return from GitHub was not asked for here, or came too late. Start again; if GitHub has "
+    "just made an App, delete it there, for nobody has its key."
+)
+_TWO = (
+    "This machine has its App already. If GitHub has just made a second one, delete it there, for "
+    "nobody has its key."
+)
 
 log = get("setup")
 
@@ -33,8 +42,7 @@ class Making:
 
     def __init__(self, work: Work) -> None:
         self._work = work
-        self._wish = Wish()
-        self._state = ""  #: what GitHub has to send back; good for one return
+        self._asked: dict[str, Wish] = {}  #: by what GitHub has to send back; good for one return
 
     def form(self) -> Response:
         """The form, filled in as far as the settings know."""
@@ -50,8 +58,11 @@ class Making:
             await asyncio.to_thread(credentials.require_writable, self._work.settings.data_dir)
         except ConfigError as error:
             return self._form({**asdict(Wish()), **form}, error.problems)
-        self._wish, self._state = wish, secrets.token_hex(24)
-        going = registration(wish, state=self._state, redirect_url=self._work.entrance.url(CREATED))
+        state = secrets.token_hex(24)
+        self._asked[state] = wish
+        if len(self._asked) > MAX_ASKED:
+            self._asked.pop(next(iter(self._asked)))
+        going = registration(wish, state=state, redirect_url=self._work.entrance.url(CREATED))
         return page(
             "register.html",
             hub=wish.hub,
@@ -63,20 +74,25 @@ class Making:
 
     async def created(self, request: Request) -> Response:
         """GitHub sends the browser back: the code becomes the App's credentials, on this disk."""
-        self._require_open()
-        given = request.query_params.get("state", "")
-        if not self._state or not hmac.compare_digest(given.encode(), self._state.encode()):
-            raise Problem(403, "This return from GitHub was not asked for here. Start again.")
-        self._state = ""
+        if self._work.github is not None:
+            raise Problem(410, _TWO)
+        state = request.query_params.get("state", "")
+        wish = self._asked.get(state)
+        if wish is None:
+            raise Problem(403, _NOT_ASKED)
         code = request.query_params.get("code", "")
-        app = await convert(code, now=time.time(), api_url=self._wish.api_url)
-        await self._keep(app)
+        try:
+            app = await convert(code, now=time.time(), api_url=wish.api_url)
+        except (Transient, Uncertain) as error:  # the code is good for an hour, as this return is
+            raise Problem(502, f"GitHub did not answer: {error}. Reload this page.") from error
+        self._asked.pop(state, None)
+        await self._keep(wish, app)
         return RedirectResponse("/", 303)
 
-    async def _keep(self, app: NewApp) -> None:
+    async def _keep(self, wish: Wish, app: NewApp) -> None:
         settings = self._work.settings
         try:
-            path = await asyncio.to_thread(credentials.save, settings.data_dir, self._wish, app)
+            path = await asyncio.to_thread(credentials.save, settings.data_dir, wish, app)
         except OSError as error:
             text = (
                 f"The App {app.slug} was made, but its credentials could not be kept "
@@ -87,10 +103,10 @@ class Making:
         github = GitHub(
             app_id=app.id,
             private_key=app.pem,
-            api_url=self._wish.api_url,
+            api_url=wish.api_url,
             write_spacing_s=settings.write_spacing_s,
         )
-        await self._work.connect(github, self._wish.hub)
+        await self._work.connect(github, wish.hub)
 
     def _require_open(self) -> None:
         if self._work.github is not None:

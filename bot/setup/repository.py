@@ -7,15 +7,14 @@ from bot.config.layers import load_repo_config
 from bot.config.repo import Production, RepoConfig, Staging
 from bot.errors import ConfigError
 from bot.github.repo import Repo
-from bot.github.types import Environment, Rules, Workflow
+from bot.github.types import Environment, Workflow
 from bot.setup.finding import Finding, bad, good, warning
 from bot.setup.gifts import labels_of, workflow_link
+from bot.setup.rules import MERGE_GROUP, example_branch, rules_of_merge, rules_of_push
 from bot.setup.workflow_file import MAX_INPUTS_FILE, dispatch_problems
+from bot.workflow import setup_steps
 from bot.workflow.repoconfig import PATH
-from bot.workflow.report.checks import E2E, GUARDIAN, PRODUCTION, TASK
 
-OURS = (TASK, GUARDIAN, E2E)  #: the checks that a rule may require before a merge
-MERGE_GROUP = "merge_group"
 MAX_CONFIG = 256 * 1024  #: bytes; more than is accepted, so that too much is told as such
 
 
@@ -55,8 +54,25 @@ async def repository(visit: Visit) -> AsyncIterator[Finding]:
     yield await _labels(visit, config)
     async for one in _deployments(visit, config):
         yield one
-    for one in _rules(visit, await visit.repo.rules(visit.branch)):
+    async for one in _steps(visit, config):
         yield one
+    hears_queue = "merge_queues" in visit.permissions and MERGE_GROUP in visit.events
+    asked = await visit.repo.rules(visit.branch)
+    for one in rules_of_merge(visit.area, visit.branch, asked, config, hears_queue=hears_queue):
+        yield one
+    example = example_branch(config)
+    for one in rules_of_push(visit.area, example, await visit.repo.rules(example)):
+        yield one
+
+
+async def _steps(visit: Visit, config: RepoConfig) -> AsyncIterator[Finding]:
+    """What of the set-up for another agent cannot be done here."""
+    if config.setup:
+        return
+    text = await visit.repo.file(setup_steps.PATH, ref=visit.branch, limit=setup_steps.MAX_BYTES)
+    for left_out in setup_steps.read_steps(text or b"").left_out:
+        fix = "Where the tests need it, write `setup` in chimera.yml; it goes before that file."
+        yield warning(visit.area, f"{setup_steps.PATH}: {left_out}: left out", fix)
 
 
 def _configuration(visit: Visit, is_there: bool) -> Finding:
@@ -89,23 +105,29 @@ async def _deployments(visit: Visit, config: RepoConfig) -> AsyncIterator[Findin
         yield bad(visit.area, "its workflows cannot be dispatched", fix)
     workflows = {one.path.rpartition("/")[2]: one for one in await visit.repo.workflows()}
     for name in sorted({stage.workflow for stage in used}):
-        yield await _workflow(visit, name, workflows.get(name))
+        environments = [stage.environment for stage in used if stage.workflow == name]
+        yield await _workflow(visit, name, workflows.get(name), environments)
     for one in _environments(visit, used, await visit.repo.environments()):
         yield one
 
 
-async def _workflow(visit: Visit, name: str, known: Workflow | None) -> Finding:
+async def _workflow(
+    visit: Visit, name: str, known: Workflow | None, environments: Sequence[str]
+) -> Finding:
     path = f".github/workflows/{name}"
     text = await visit.repo.file(path, ref=visit.branch, limit=MAX_INPUTS_FILE)
-    if text is None or known is None:
+    if text is None:
         fix = f"Commit it to {visit.branch}: {workflow_link(visit.hub, visit.repo.repo)}"
         return bad(visit.area, f"{path} is not on {visit.branch}", fix)
-    if known.state != "active":
-        return bad(visit.area, f"{path} is {known.state}", "Enable it under Actions.")
-    problems = dispatch_problems(text)
+    problems = dispatch_problems(text, environments)
     if problems:
         fix = "The template, `deploy.yml` in the data directory after `chimera setup`, has them."
         return bad(visit.area, f"{path}: {'; '.join(problems)}", fix)
+    if known is None:
+        fix = "Look again in a minute; if it stays so, Actions are switched off in the settings."
+        return bad(visit.area, f"{path} is there, but Actions do not know it", fix)
+    if known.state != "active":
+        return bad(visit.area, f"{path} is {known.state}", "Enable it under Actions.")
     return good(visit.area, f"{path} takes a dispatch with our inputs")
 
 
@@ -124,37 +146,3 @@ def _environments(
             yield warning(visit.area, f"environment {name!r} has required reviewers", fix)
         else:
             yield good(visit.area, f"environment {name!r} exists")
-
-
-def _rules(visit: Visit, rules: Rules | None) -> Iterator[Finding]:
-    """Rules that a pull request of ours would meet. Classic protection is not ours to read."""
-    if rules is None:
-        fix = "Look at the branch's rules yourself."
-        yield warning(visit.area, f"does not tell the rules of {visit.branch}", fix)
-        return
-    deaf = "merge_queues" not in visit.permissions or MERGE_GROUP not in visit.events
-    if rules.merge_queue and deaf:
-        fix = f"Give the App merge_queues: read, and subscribe it to the event {MERGE_GROUP}."
-        yield bad(visit.area, "merges through a queue that the App does not hear of", fix)
-    elif rules.merge_queue:
-        yield good(visit.area, "merges through its merge queue")
-    if rules.approvals:
-        fix = "A person approves the pull request; Chimera cannot approve its own."
-        yield warning(visit.area, f"a merge needs {rules.approvals} approvals", fix)
-    yield from _required_checks(visit, rules.required_checks)
-    if not rules.kinds:
-        yield good(visit.area, f"has no rules on {visit.branch} that would hold up a merge")
-
-
-def _required_checks(visit: Visit, required: Sequence[str]) -> Iterator[Finding]:
-    never = [name for name in required if name.startswith("chimera /") and name not in OURS]
-    if PRODUCTION in never:
-        fix = f"Require `{TASK}` instead: production is deployed after the merge."
-        yield bad(visit.area, f"requires {PRODUCTION} before the merge", fix)
-    elif never:
-        fix = f"Not every pull request gets that; require one of {', '.join(OURS)}."
-        yield bad(visit.area, f"requires the check {', '.join(never)}", fix)
-    others = [name for name in required if name not in OURS and name not in never]
-    if others:
-        fix = "Your CI has to report them on pull requests, or no change is merged."
-        yield warning(visit.area, f"requires the checks {', '.join(others)}", fix)

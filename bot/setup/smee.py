@@ -71,7 +71,8 @@ class Smee:
                 self.target, content=delivery.body, headers=delivery.headers, timeout=POST_S
             )
         except httpx.HTTPError as error:
-            self.tell(f"{what}: {self.target} does not answer ({_named(error)}).")
+            why = f"{self.target} does not answer ({_named(error)})"
+            self.tell(f"{what}: {why}. Is the server running?")
             return
         self.tell(f"{what}: {answer.status_code}")
 
@@ -80,10 +81,25 @@ async def _deliveries(client: httpx.AsyncClient, channel: str) -> AsyncIterator[
     headers = {"accept": "text/event-stream"}
     async with client.stream("GET", channel, headers=headers) as stream:
         stream.raise_for_status()
-        async for data in _events(stream.aiter_lines()):
+        async for data in _events(_lines(stream.aiter_text())):
             delivery = delivery_of(data)
             if delivery is not None:
                 yield delivery
+
+
+async def _lines(text: AsyncIterator[str]) -> AsyncIterator[str]:
+    """The lines of an event stream. Only a line feed ends one: httpx would end it at U+2028, too,
+    which JSON leaves as it is. Raises RemoteProtocolError for one without end.
+    """
+    held: list[str] = []
+    async for chunk in text:
+        *ended, rest = chunk.split("\n")
+        for line in ended:
+            yield "".join([*held, line]).removesuffix("\r")
+            held.clear()
+        held.append(rest)
+        if sum(map(len, held)) > MAX_EVENT:
+            raise httpx.RemoteProtocolError("a line without end")
 
 
 async def _events(lines: AsyncIterator[str]) -> AsyncIterator[str]:

@@ -5,6 +5,7 @@ https://docs.github.com/en/enterprise-server@latest/rest/quickstart and, for dat
 https://docs.github.com/en/enterprise-cloud@latest/admin/data-residency
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +18,7 @@ GITHUB = "https://github.com"
 HOOK_PATH = "/webhook"  #: where our server receives
 MAX_NAME = 34  #: characters of an App's name
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?")
 
 
 class Permit(StrEnum):
@@ -120,11 +122,14 @@ def _permit(text: str, problems: list[str]) -> Permit:
 
 
 def _address(text: str) -> SplitResult | None:
-    """A whole web address without a person, a query or a fragment; else None."""
+    """A whole web address without a person, a query or a fragment; else None.
+
+    The host stands in a header of ours, so nothing but a name's letters is let through.
+    """
     try:
         parts = urlsplit(text)
         fits = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return None
-    extra = "@" in parts.netloc or parts.query or parts.fragment
-    return parts if fits and not extra and text.isascii() and text.isprintable() else None
+    plain = _HOST.fullmatch(parts.netloc) and text.isascii() and text.isprintable()
+    return parts if fits and plain and not (parts.query or parts.fragment) else None

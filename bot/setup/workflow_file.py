@@ -3,17 +3,21 @@
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import yaml
 
 INPUTS = ("environment", "sha", "key")  #: what a dispatch of ours carries
+_TAKES = {"environment": ("string", "choice", "environment")}  #: types besides a plain string
 MAX_INPUTS_FILE = 256 * 1024
 
 
-def dispatch_problems(text: bytes) -> list[str]:
-    """Why a dispatch would be refused, or would not be found again; empty: nothing."""
+def dispatch_problems(text: bytes, environments: Sequence[str] = ()) -> list[str]:
+    """Why a dispatch to these environments would be refused, or would not be found again.
+
+    Empty: it would not.
+    """
     try:
         document = yaml.safe_load(text[:MAX_INPUTS_FILE])
     except (yaml.YAMLError, ValueError, RecursionError):
@@ -24,7 +28,7 @@ def dispatch_problems(text: bytes) -> list[str]:
     triggers = document.get("on", document.get(True))
     if not _has_dispatch(triggers):
         return ["it has no `on: workflow_dispatch`"]
-    return list(_problems(document, triggers))
+    return list(_problems(document, triggers, environments))
 
 
 def _has_dispatch(triggers: Any) -> bool:
@@ -33,7 +37,9 @@ def _has_dispatch(triggers: Any) -> bool:
     return isinstance(triggers, dict | list) and "workflow_dispatch" in triggers
 
 
-def _problems(document: dict[Any, Any], triggers: Any) -> Iterator[str]:
+def _problems(
+    document: dict[Any, Any], triggers: Any, environments: Sequence[str]
+) -> Iterator[str]:
     dispatch = triggers.get("workflow_dispatch") if isinstance(triggers, dict) else None
     inputs = dispatch.get("inputs") if isinstance(dispatch, dict) else None
     known = inputs if isinstance(inputs, dict) else {}
@@ -43,8 +49,21 @@ def _problems(document: dict[Any, Any], triggers: Any) -> Iterator[str]:
     for name, given in known.items():
         if name not in INPUTS and _is_required(given):
             yield f"it requires the input {name!r}, which nobody gives"
+        elif name in INPUTS:
+            yield from _refused(name, given, environments if name == "environment" else ())
     if "inputs.key" not in str(document.get("run-name", "")):
         yield "its run-name does not have ${{ inputs.key }}: older servers need it"
+
+
+def _refused(name: str, given: Any, values: Sequence[str]) -> Iterator[str]:
+    """Why GitHub would not take our values for an input of ours."""
+    kind = given.get("type", "string") if isinstance(given, dict) else "string"
+    options = given.get("options") if kind == "choice" else None
+    refused = [one for one in values if isinstance(options, list) and one not in options]
+    if refused:
+        yield f"its input {name!r} has no option {', '.join(refused)}"
+    elif kind not in _TAKES.get(name, ("string",)):
+        yield f"its input {name!r} is a {kind}, and gets a string"
 
 
 def _is_required(given: Any) -> bool:

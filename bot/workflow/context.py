@@ -20,9 +20,8 @@ from bot.tasks.lasting import Lasting
 from bot.tasks.ledger import Ledger
 from bot.tasks.queue import TaskQueue
 from bot.tasks.views import Lane
-from bot.workflow import setup_steps
+from bot.workflow import given
 from bot.workflow.breakers import Breakers
-from bot.workflow.commanding import answers_key
 from bot.workflow.effects import Effects, place_of
 from bot.workflow.environments import Environments
 from bot.workflow.ground import Survey
@@ -31,6 +30,7 @@ from bot.workflow.phases.step import AgentsRegistry, Ctx, Meter, Probe, Transcri
 from bot.workflow.purse import Purse
 from bot.workflow.repoconfig import Configs
 from bot.workflow.report.view import Eta, Links, View
+from bot.workflow.setup_steps import with_setup_steps
 from bot.workflow.starting import limit_lane
 from bot.workflow.tidying import folder_name
 from bot.workflow.transcripts import AgentRun, packed, stored_name
@@ -39,15 +39,6 @@ from bot.workflow.workspace import Origin, Workspace
 
 NO_HUB = "No GitHub App is configured: `chimera setup`, or CHIMERA_APP_ID and its private key"
 MIN_HISTORY = 5  #: tasks, before an estimate is worth anything
-
-
-async def _with_setup(config: RepoConfig, task: Task, workspace: Workspace) -> RepoConfig:
-    """The configuration, with the set-up steps that the repository has for other agents."""
-    if config.setup or not task.facts.base_sha:
-        return config
-    found = await workspace.read(task.facts.base_sha, setup_steps.PATH, setup_steps.MAX_BYTES)
-    lines = setup_steps.run_steps(found) if found else ()
-    return config.model_copy(update={"setup": lines}) if lines else config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +97,9 @@ class Contexts:
         if task.repo is not None and not task.facts.base_sha:  # new; it may have come by API
             await limit_lane(tools.lasting, task.repo, config)
         workspace = Workspace(tools.git, origin, tools.folder / folder_name(task))
-        config = await _with_setup(config, task, workspace)
+        # A new task's configuration was read a moment ago, and the branch fetched with it.
+        base = task.facts.base_sha or await workspace.at(origin.default_branch)
+        config = await with_setup_steps(config, workspace, base)
         return Ctx(
             now=tools.now,
             config=config,
@@ -187,7 +180,7 @@ class Contexts:
             links=self._links(task),
             position=await tools.queue.position(task.id) if queued else None,
             eta=await self._eta(task),
-            answers=tuple(json.loads(await tools.lasting.value(answers_key(task.id)) or "[]")),
+            answers=await given.shown(tools.lasting, task),
             notes=effective.notes if effective is not None else (),
             hmac_key=tools.hmac_key,
         )

@@ -25,6 +25,7 @@ from bot.workflow.runners import Counts, read_output
 LOG_KEPT = 20_000  #: characters of a log that are kept as evidence, from its end
 READY_S = 30.0
 NOWHERE = Reach(ways=(), env={})
+_NO_HOSTS = "\nThese steps had no network, for `cage.setup_hosts` in chimera.yml lists no host."
 _SCRIPT = "/run/chimera/serve_and_test.py"
 _OUT = "/run/chimera/out"
 
@@ -68,12 +69,12 @@ class Bench:
                     env=way.env,
                 )
                 if not ran.ok:
-                    return f"$ {line}\n{_log(ran)}"
+                    return f"$ {line}\n{_log(ran)}{'' if places else _NO_HOSTS}"
         return None
 
     async def checks(self, checkout: Path, sha: str) -> Trial:
         """The repository's own tests."""
-        return await self._served(checkout, sha, self._config.checks.test, "")
+        return await self._served(checkout, sha, self._config.checks_command, "")
 
     async def e2e(self, checkout: Path, sha: str) -> Trial:
         """The end-to-end tests; the application is served beside them where it can be."""

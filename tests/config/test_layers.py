@@ -45,7 +45,32 @@ def test_nothing_written_is_the_default() -> None:
         ("commands: {aprove: admin}", "1:12: unknown command 'aprove'. Did you mean 'approve'?"),
         ("commands: {approve: mantain}", "Did you mean 'maintain'?"),
         ("deploy: {production: {approval: requird}}", "Did you mean 'required'?"),
-        ("setup: [ok, 7]", "1:13: setup.1 must be a valid string, not 7."),
+        ("setup: [ok, 7]", "1:13: setup.1 must be text, in quotes, not 7."),
+        ("setup: pip install", '1:1: setup must be a list such as [one, two], not "pip install".'),
+        ('setup: ["a\\nb"]', "1:9: setup.0 must be one line"),
+        ("version: 1\ne2e:\n#  path: x\n", "2:1: e2e is empty: leave it out, or write what"),
+        ("e2e: {serve: }", '1:7: e2e.serve is empty: leave it out, or write "" for none.'),
+        ("limits: {rounds: }", "1:10: limits.rounds is empty: leave it out."),
+        ("e2e: tests/e2e", "e2e must be a section, with `key: value` lines below it"),
+        ("trigger: {label: ''}", 'trigger.label must not be empty, not "".'),
+        ("trigger: {color: 531977}", "trigger.color must be text, in quotes, not 531977."),
+        ("trigger: {color: '#5319e7'}", "must be six small hexadecimal digits without #"),
+        ("e2e: {hosts: ['https://a.test']}", "1:15: e2e.hosts.0 must be a host such as"),
+        ("e2e: {target_url: a.test}", "e2e.target_url must be a whole address such as https://"),
+        ("deploy: {staging: {workflow: .github/workflows/d.yml}}", "such as deploy.yml"),
+        ("trigger: {roles: [owner]}", "'maintain' or 'admin', not \"owner\"."),
+        ("pull: {branch: 'a/{nope}'}", "must have no {nope}: there are {issue}, {slug} and {task}"),
+        ("pull: {branch: '{issue.real}'}", "must have no {issue.real}"),
+        ("pull: {branch: 'a/{issue'}", "must close each { with a }"),
+        ("pull: {branch: 'a..{issue}'}", "must make a name that git takes for a branch"),
+        ("pull: {branch: '{issue}.lock'}", "must make a name that git takes for a branch"),
+        ("labels: {done: {name: Chimera}}", "1:17: labels.done.name is called like trigger.label."),
+        ("trigger: {label: 'chimera:done'}", "1:11: trigger.label is called like labels.done.name"),
+        ("e2e:\n\tpath: x", "2:1: found character '\\t'"),
+        ("e2e:\n\tpath: x", "indent with spaces, not with tabs"),
+        ("e2e:\n  path: x\n test: y", "is it indented like the lines around it?"),
+        ("checks: {test: 'x", "a quote or a bracket is not closed"),
+        ("checks: {test: @x}", "put the text in quotes"),
         ("trigger: 5", "1:1: trigger"),
         ("e2e: {path: ../out}", "1:7: e2e.path must be a path inside the repository"),
         ("e2e: {path: /out}", "must be a path inside the repository"),
@@ -71,6 +96,17 @@ def test_a_mistake_is_told_with_its_place_and_what_to_do(text: str | bytes, expe
     told = problems(text)
     assert len(told) == 1
     assert expected in told[0]
+
+
+def test_two_labels_that_two_files_call_alike_are_told_where_they_stand() -> None:
+    own, org = b"labels: {done: {name: ended}}", b"labels:\n  failed: {name: Ended}\n"
+    assert load_repo_config([(FILE, own)]).config.labels.done.name == "ended"
+    with pytest.raises(ConfigError) as caught:
+        load_repo_config([(FILE, own), ("org.yml", org)])
+    assert sorted(caught.value.problems) == [
+        f"{FILE}:1:17: labels.done.name is called like labels.failed.name. Give it another name.",
+        "org.yml:2:12: labels.failed.name is called like labels.done.name. Give it another name.",
+    ]
 
 
 def test_all_mistakes_of_all_files_are_told_at_once() -> None:

@@ -205,6 +205,23 @@ def test_a_mistake_in_the_file_has_its_line(tmp_path: Path) -> None:
     assert problems({}, file) == [f"{file}:2:1: 'port' is already on line 1"]
 
 
+def test_a_mistake_inside_a_setting_of_the_file_has_its_line_and_what_was_meant(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "server.yml"
+    file.write_text(
+        "agents:\n  e2e_tester: {use: llm}\n  coder:\n    use: replay\n    session: a.json\n"
+        "  guardian: {modle: x}\nretries: {tries: 0}\n"
+    )
+    assert sorted(problems({}, file)) == [
+        f"{file}:2:3 (e2e_tester): no such key 'e2e_tester'. Did you mean 'e2e-tester'?",
+        f"{file}:5:5 (coder.session): no such key 'session'. Known here: use, model, base_url, "
+        "command, recording, fallback, fallback_agent.",
+        f"{file}:6:14 (guardian.modle): no such key 'modle'. Did you mean 'model'?",
+        f"{file}:7:11 (tries): must be greater than or equal to 1.",
+    ]
+
+
 def test_all_mistakes_are_told_at_once() -> None:
     assert len(problems({"PORT": "x", "LOG_LEVEL": "x", "APP_ID": "0", "CHIMERA_X": "1"})) == 4
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 from typing import Any
@@ -106,3 +107,25 @@ async def test_the_doctor_prints_signs_and_fixes_for_people(stand: Stand) -> Non
     assert signs == {"✓", "!", "✗"}
     assert "    → Run `chimera setup`" in done.stdout
     assert done.returncode == 1
+
+
+async def test_ctrl_c_ends_the_set_up_with_a_word_and_its_own_code(stand: Stand) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "bot", "setup", "--no-browser", "--json"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment(stand),
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(DEADLINE_S * 2):
+            await process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            _, said = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 130
+    assert said.decode() == "interrupted; ending what was started …\n"

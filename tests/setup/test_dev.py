@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 import uvicorn
+from click.testing import CliRunner
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from bot.cli.dev import dev
 from bot.errors import InputError
 from bot.setup.saved import read_saved
 from bot.setup.signature import HEADER, sign, why_not
@@ -107,6 +109,13 @@ async def test_a_refused_delivery_is_exit_1_and_a_silent_server_69(desk: Desk) -
     assert "Traceback" not in silent.stderr
 
 
+@pytest.mark.parametrize("address", ["smee.io/x", "https://", "http://a:99999/x", "http://[::1/x"])
+def test_an_address_that_is_none_is_usage(address: str) -> None:
+    for words in (["smee", address], ["replay", ".", "--url", address]):
+        done = CliRunner().invoke(dev, words)
+        assert (done.exit_code, "is no address such as" in done.stderr) == (2, True)
+
+
 async def test_sign_prints_what_the_server_accepts(desk: Desk) -> None:
     body = desk.root / "body.json"
     body.write_bytes(body_of(labeled()))
@@ -164,7 +173,8 @@ def event(payload: Any, **changes: str) -> str:
     """A delivery as smee.io sends it: the headers, and the body as parsed JSON."""
     body = json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode()
     headers = headers_for(body, **{"content_type": None, **changes})
-    return json.dumps({**headers, "host": "smee.io", "body": payload, "timestamp": 1})
+    told = {**headers, "host": "smee.io", "body": payload, "timestamp": 1}
+    return json.dumps(told, ensure_ascii=False)  # as JSON.stringify: U+2028 stays what it is
 
 
 @asynccontextmanager

@@ -17,17 +17,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from bot.config.choices import MergeMethod
 from bot.config.environment import load_settings
-from bot.config.repo import RepoConfig
+from bot.config.repo import Pull, RepoConfig
 from bot.config.settings import Settings
 from bot.errors import ConfigError
 from bot.github.git_program import git_version
+from bot.github.types import Rules
 from bot.localhub.state_apps import App
 from bot.setup.connection import skew
 from bot.setup.doctor import Wanted, examine
 from bot.setup.finding import Finding, Mark, exit_code
 from bot.setup.gifts import labels_of
 from bot.setup.registration import manifest_of
+from bot.setup.rules import HOLD_UP, example_branch, rules_of_merge, rules_of_push
 from bot.setup.shipped import shipped
 from bot.setup.wish import Permit
 from bot.setup.workflow_file import dispatch_problems
@@ -162,6 +165,42 @@ async def test_another_key_is_told_without_showing_it(stand: Stand) -> None:
     assert exit_code(found) == 1
 
 
+async def test_a_key_that_is_none_is_a_finding_like_any_other(stand: Stand) -> None:
+    none = "-----BEGIN RSA PRIVATE KEY-----\nZm9v\n-----END RSA PRIVATE KEY-----\n"
+    found = await (await ward_on(stand)).examined(private_key=none)
+    told = texts(found, Mark.BAD)
+    assert "settings: the App's private key is not an unencrypted PEM key" in told
+    assert "Download a new key" in told
+    assert "the clocks agree" in texts(found, Mark.GOOD)
+
+
+async def test_an_app_of_another_number_is_not_taken_for_a_wrong_key(stand: Stand) -> None:
+    told = texts(await (await ward_on(stand)).examined(app_id=99_999), Mark.BAD)
+    assert "knows no App 99999" in told
+    assert "Set CHIMERA_APP_ID to the number" in told
+    assert "new key" not in told
+
+
+async def test_a_repository_without_the_app_is_told_when_it_is_asked_for(stand: Stand) -> None:
+    ward = await ward_on(stand)
+    settings, now = ward.settings(), stand.hub.world.now
+    for name, wrong in (("acme/nope", True), ("Acme/Shop", False)):
+        wanted = Wanted(repository=name)
+        found = [one async for one in examine(settings, {}, wanted, now=now)]
+        told = texts(found, Mark.BAD)
+        assert ("acme/nope: the App is not installed on such a repository" in told) is wrong
+
+
+async def test_missing_events_and_permissions_come_with_their_page(stand: Stand) -> None:
+    ward = await ward_on(stand)
+    page = f"{stand.hub.base_url}/organizations/acme/settings/apps/chimera/permissions"
+    ward.app.events.remove("issue_comment")
+    del ward.app.permissions["checks"]
+    told = texts(await ward.examined(), Mark.BAD)
+    assert f"does not hear of issue_comment → Subscribe to them: {page}" in told
+    assert f"asks for too little to work → Add checks: write: {page}" in told
+
+
 async def test_permissions_that_are_asked_for_and_not_granted_are_named(stand: Stand) -> None:
     ward = await ward_on(stand, granted={"contents": "read", "issues": "write"})
     told = texts(await ward.examined(), Mark.BAD)
@@ -212,6 +251,56 @@ async def test_a_missing_workflow_comes_with_the_page_that_makes_it(stand: Stand
     told = texts(await (await ward_on(stand)).examined(), Mark.BAD)
     assert ".github/workflows/deploy.yml is not on main" in told
     assert f"{stand.hub.base_url}/acme/shop/new/main?filename=.github%2Fworkflows" in told
+
+
+async def test_a_workflow_that_is_there_and_broken_is_not_called_missing(stand: Stand) -> None:
+    broken = {**FILES, ".github/workflows/deploy.yml": "on: [\n"}
+    await stand.olga.push(stand.shop, "main", broken, "broken")
+    told = texts(await (await ward_on(stand)).examined(), Mark.BAD)
+    assert ".github/workflows/deploy.yml: it is not readable as YAML" in told
+    assert "is not on main" not in told
+
+
+async def test_steps_for_another_agent_that_cannot_be_done_here_are_named(stand: Stand) -> None:
+    steps = "jobs: {copilot-setup-steps: {steps: [{uses: actions/setup-node@v4}, {run: npm ci}]}}"
+    path = ".github/workflows/copilot-setup-steps.yml"
+    await stand.olga.push(stand.shop, "main", {path: steps}, "steps")
+    ward = await ward_on(stand)
+    told = texts(await ward.examined(), Mark.WARNING)
+    assert f"acme/shop: {path}: step 1 (actions/setup-node@v4) is an action" in told
+    assert "write `setup` in chimera.yml" in told
+    own = {".github/chimera.yml": "version: 1\nsetup: [npm ci]\n"}
+    await stand.olga.push(stand.shop, "main", own, "ours")
+    assert "setup-node" not in texts(await ward.examined(), Mark.WARNING)
+
+
+def asked(*kinds: str) -> Rules:
+    return Rules(kinds=kinds, required_checks=(), merge_queue=False, approvals=0)
+
+
+@pytest.mark.parametrize("kind", [*HOLD_UP])
+def test_a_rule_that_a_merge_may_fail_at_is_told(kind: str) -> None:
+    found = rules_of_merge("a/b", "main", asked(kind), RepoConfig(), hears_queue=True)
+    [line] = texts(list(found), Mark.WARNING).splitlines()
+    assert line.startswith("a/b: main ")
+    assert "→ " in line
+
+
+def test_a_linear_history_and_merge_commits_do_not_go_together() -> None:
+    rules = asked("required_linear_history", "non_fast_forward", "deletion")
+    for method, wrong in (("merge", True), ("squash", False)):
+        config = RepoConfig(pull=Pull(merge=MergeMethod(method)))
+        found = list(rules_of_merge("a/b", "main", rules, config, hears_queue=True))
+        assert [one.mark for one in found] == [Mark.BAD] * wrong
+
+
+def test_rules_that_hold_for_our_branches_are_told_before_the_first_push() -> None:
+    example = example_branch(RepoConfig(pull=Pull(branch="bot/{task}/{issue}-{slug}")))
+    assert example == "bot/chimera-example/1-example"
+    rules = asked("creation", "deletion", "branch_name_pattern")
+    told = texts(list(rules_of_push("a/b", example, rules)), Mark.WARNING)
+    assert f"a push to {example} meets the rules creation, branch_name_pattern" in told
+    assert list(rules_of_push("a/b", example, asked("deletion"))) == []
 
 
 async def test_rules_that_would_hold_up_a_merge_are_told(stand: Stand) -> None:
@@ -294,10 +383,16 @@ def test_a_clock_is_judged_by_what_a_signature_bears(off_s: int, mark: Mark) -> 
             "      environment: {}\n      sha: {}\n      key: {}\n      team: {required: true}\n",
             "requires the input 'team'",
         ),
+        (
+            "on:\n  workflow_dispatch:\n    inputs: {sha: {type: boolean}, key: , environment:"
+            " {type: choice, options: [production, qa]}}\n",
+            "its input 'sha' is a boolean, and gets a string; "
+            "its input 'environment' has no option staging",
+        ),
     ],
 )
 def test_a_workflow_that_would_refuse_a_dispatch_is_told(text: str, told: str) -> None:
-    assert told in "; ".join(dispatch_problems(text.encode()))
+    assert told in "; ".join(dispatch_problems(text.encode(), ["staging", "production"]))
 
 
 def test_our_own_template_takes_our_dispatch() -> None:

@@ -116,6 +116,8 @@ async def test_the_manifest_asks_for_what_was_chosen(stand: Stand) -> None:
     [
         ({"hub": "http://github.example.com"}, "must begin with https://"),
         ({"hub": "https://u:p@github.example.com"}, "must be one such as"),
+        ({"hub": "github example com"}, "must be one such as"),
+        ({"hub": "https://github.com;script-src *"}, "must be one such as"),
         ({"organisation": "../evil"}, "letters, digits and hyphens"),
         ({"name": "n" * 35}, "at most 34 characters"),
         ({"name": ""}, "every App needs one"),
@@ -151,6 +153,33 @@ async def test_a_return_with_another_state_changes_nothing(stand: Stand) -> None
         assert again.status_code == 410
 
 
+async def test_a_return_while_github_is_down_is_made_good_by_a_reload(stand: Stand) -> None:
+    async with wizard_on(stand.settings()) as wizard:
+        await wizard.enter()
+        form = {"hub": stand.hub.base_url, "organisation": "acme", "name": "chimera-acme"}
+        back = await wizard.to_github(await wizard.submit("/register", **form))
+        stand.hub.faults.add("POST", "conversions$", status=502)
+        told = await wizard.browser.get(back.headers["location"])
+        assert (told.status_code, "Reload this page." in told.text) == (502, True)
+        assert (await wizard.browser.get(back.headers["location"])).status_code == 200
+    assert stand.settings().app_id == app_in(stand)
+
+
+async def test_two_tabs_make_one_app_and_the_other_is_told_of(stand: Stand) -> None:
+    async with wizard_on(stand.settings()) as wizard:
+        await wizard.enter()
+        form = {"hub": stand.hub.base_url, "organisation": "acme"}
+        first = await wizard.submit("/register", name="chimera-acme", **form)
+        second = await wizard.submit("/register", name="chimera-two", **form)
+        back = await wizard.to_github(first)
+        assert (await wizard.browser.get(back.headers["location"])).status_code == 200
+        late = await wizard.to_github(second, "chimera-two")
+        told = await wizard.browser.get(late.headers["location"])
+        assert told.status_code == 410
+        assert "made a second one, delete it there" in told.text
+    assert stand.settings().app_id == app_in(stand)
+
+
 async def test_the_address_works_once_and_for_one_browser(stand: Stand) -> None:
     async with wizard_on(stand.settings()) as wizard, httpx.AsyncClient() as stranger:
         assert (await stranger.get(f"{wizard.base}/")).status_code == 403
@@ -159,6 +188,7 @@ async def test_the_address_works_once_and_for_one_browser(stand: Stand) -> None:
         assert (await stranger.get(wizard.address)).status_code == 403
         assert (await stranger.post(f"{wizard.base}/register", data={})).status_code == 403
         assert (await wizard.browser.get(f"{wizard.base}/")).status_code == 200
+        assert (await wizard.enter()).status_code == 200, "whoever is in may open it once more"
 
 
 async def test_a_name_that_resolves_to_loopback_is_not_enough(stand: Stand) -> None:

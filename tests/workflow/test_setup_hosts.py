@@ -92,6 +92,7 @@ async def test_an_index_that_is_not_listed_is_not_reached(
 ) -> None:
     trouble = await bench(install(index), hosts=hosts).setup(tmp_path)
     assert trouble is not None
+    assert trouble.endswith("`cage.setup_hosts` in chimera.yml lists no host.") is (hosts == ())
     assert index.asked == []
 
 
