@@ -10,7 +10,7 @@ from bot.github import names
 from bot.github.calls import RepoCalls, in_url
 from bot.github.fields import Fields
 from bot.github.readers import actor_of, labels_of, repository_of
-from bot.github.types import Comment, Issue, LabelEvent, Listing, Made
+from bot.github.types import Comment, History, Issue, LabelEvent, Listing, Made
 
 _REACT = """mutation($id: ID!, $content: ReactionContent!) {
   addReaction(input: {subjectId: $id, content: $content}) { reaction { databaseId } }
@@ -28,6 +28,7 @@ query edited($owner: String!, $name: String!, $number: Int!) {
   }
 }
 """
+ROLES = frozenset({"admin", "maintain", "write", "triage", "read"})
 ROLE_S = 60.0  #: how long a person's role may be remembered
 
 
@@ -35,9 +36,11 @@ class IssueCalls(RepoCalls):
     """What we do with issues, and with the conversation of a pull request."""
 
     async def role_of(self, login: str) -> str:
-        """`role_name`: admin, maintain, write, triage, read, a custom role's name, or none.
+        """One of ROLES, or none. At most ROLE_S old.
 
-        The older `permission` folds maintain into write and triage into read. At most ROLE_S old.
+        A role that an organisation made up counts as `permission` says: as admin, write or read,
+        which folds maintain into write and triage into read. See
+        https://docs.github.com/en/rest/collaborators/collaborators#get-repository-permissions-for-a-user
         """
         key = ("role", self.repo.id, names.login(login).lower())
         if (known := self.github.memory.get(key)) is not None:
@@ -166,10 +169,22 @@ class IssueCalls(RepoCalls):
         reaction = names.number(reaction_id)
         await self._delete(f"/issues/comments/{names.number(comment_id)}/reactions/{reaction}")
 
-    async def label_events(self, number: int) -> list[LabelEvent]:
-        """Who put which label on or off, and when; oldest first."""
+    async def history(self, number: int) -> History:
+        """Who put which label on or off, and when, and whether it was closed since.
+
+        Raises Refused with 404 for an issue that was moved: GitHub leads on to where an issue is,
+        but not to what hangs on it.
+        https://docs.github.com/en/rest/issues/events#list-issue-events
+        """
         events = await self._list(f"/issues/{names.number(number)}/events")
-        return [_label_event(e) for e in events if e.text("event") in {"labeled", "unlabeled"}]
+        states = [one for one in events if one.text("event") in {"closed", "reopened"}]
+        newest = max(states, key=lambda one: one.number("id"), default=Fields(None))
+        return History(
+            labels=tuple(
+                _label_event(e) for e in events if e.text("event") in {"labeled", "unlabeled"}
+            ),
+            closed=newest.number("id") if newest.text("event") == "closed" else 0,
+        )
 
     async def edited_at(self, number: int) -> str:
         """When title or text was last changed, ISO 8601; empty: never. REST does not say it.
@@ -193,7 +208,8 @@ class IssueCalls(RepoCalls):
             if not error.missing:
                 raise
             return "none"
-        return given.text("role_name") or given.text("permission") or "none"
+        role = given.text("role_name")
+        return role if role in ROLES else given.text("permission") or "none"
 
     async def _delete(self, path: str) -> None:
         try:

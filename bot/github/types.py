@@ -94,6 +94,19 @@ class LabelEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What has happened to an issue, as far as it says whether a wish stands."""
+
+    labels: tuple[LabelEvent, ...]  #: oldest first
+    closed: int = 0  #: the id of the event that closed it; 0: it is open
+
+    def newest(self, label: str) -> LabelEvent | None:
+        """The last time that the label was put on or taken off."""
+        ours = [event for event in self.labels if event.label == label]
+        return max(ours, key=lambda event: event.id, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pull:
     number: int
     node_id: str
@@ -167,7 +180,9 @@ class Button:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """What a check run shall say. An update leaves alone what is empty here."""
+    """What a check run shall say. An update leaves alone what is empty here, but for the buttons:
+    those that are not named any more go.
+    """
 
     status: CheckStatus
     conclusion: Conclusion | None = None
@@ -286,6 +301,8 @@ class AppInfo:
     slug: str
     name: str
     html_url: str
+    owner: str  #: the login
+    of_organisation: bool  #: else it is a person's
     permissions: tuple[tuple[str, str], ...]
     events: tuple[str, ...]
 

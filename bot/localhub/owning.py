@@ -1,6 +1,7 @@
 """What an owner does on a hub outside of the API: accounts, repositories, settings, issues."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -170,14 +171,36 @@ class Owning:
         one.deleted = True
 
     def transfer_issue(self, repo: Repository, number: int, to: Repository) -> Issue:
-        """The issue lives in another repository: 301 from now on."""
+        """The issue lives in another repository: 301 from now on.
+
+        Its history goes along, and of its labels those whose names the other repository has. That
+        one is told of an opened issue, then this one of the transfer.
+        https://docs.github.com/en/issues/tracking-your-work-with-issues/administering-issues/transferring-an-issue-to-another-repository
+        """
         one = self.world.issue(repo, number)
         actor = auth.Actor(via="user", account=repo.owner)
         made = issuing.open_issue(self.world, to, actor, one.user, title=one.title, body=one.body)
+        made.labels = [
+            to.labels[key] for key in (each.name.lower() for each in one.labels) if key in to.labels
+        ]
+        made.events = [replace(line, id=self.world.new_id()) for line in one.events]
         made.comments, one.comments = one.comments, []
-        events.issues(self.world, repo, one, repo.owner, "transferred")
+        self._tell_of_transfer((repo, one), (to, made))
         one.moved_to = (to.id, made.number)
         return made
+
+    def _tell_of_transfer(
+        self, old: tuple[Repository, Issue], new: tuple[Repository, Issue]
+    ) -> None:
+        def changes(which: str, place: Repository, one: Issue) -> dict[str, Any]:
+            return {
+                f"{which}_issue": shapes.issue(self.world, place, one),
+                f"{which}_repository": shapes.repository(self.world, place),
+            }
+
+        by = old[0].owner
+        events.issues(self.world, *new, by, "opened", changes=changes("old", *old))
+        events.issues(self.world, *old, by, "transferred", changes=changes("new", *new))
 
     def _account(self, login: str, kind: str) -> Account:
         if login.lower() in self.world.accounts:

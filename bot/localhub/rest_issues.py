@@ -11,7 +11,7 @@ TITLE_LIMIT = 256
 
 
 def issue_of(call: Call) -> Issue:
-    """The issue that the path names. Raises 404, 410, 301."""
+    """The issue that the path names. Raises 404, 410."""
     return call.seen(call.world.issue(call.repo, call.number("issue_number")))
 
 
@@ -54,12 +54,13 @@ def _label_name(entry: object) -> str:
 
 
 async def get(call: Call) -> Answer:
-    return Answer(json=_shape(call, issue_of(call)))
+    one = call.world.issue_itself(call.repo, call.number("issue_number"))
+    return Answer(json=_shape(call, call.seen(one)))
 
 
 async def update(call: Call) -> Answer:
     """Change title, body, state, labels or assignees; each change is an event of its own."""
-    one = call.world.issue(call.repo, call.number("issue_number"))
+    one = call.world.issue_itself(call.repo, call.number("issue_number"))
     if one.user is not call.who and not _may_label(call):
         raise forbidden("Must have triage rights to Repository.")
     _edit_texts(call, one)
@@ -143,7 +144,7 @@ async def unlock(call: Call) -> Answer:
 
 async def history(call: Call) -> Answer:
     """The issue's events, oldest first."""
-    rows = issue_of(call).events
+    rows = call.visible(issue_of(call).events)
     return call.page(rows, lambda one: shapes.issue_event(call.world, call.repo, one))
 
 

@@ -172,17 +172,22 @@ class World:
         return found
 
     def issue(self, repo: Repository, number: int) -> Issue:
-        """The issue or pull request of that number. Raises 404, 410 or 301."""
+        """The issue or pull request of that number. Raises 404 (one that was moved, too) or 410."""
         found = repo.issues.get(number)
-        if found is None:
+        if found is None or found.moved_to is not None:
             raise not_found()
         if found.deleted:
             raise Refused(410, "This issue was deleted")
-        if found.moved_to is not None:
+        return found
+
+    def issue_itself(self, repo: Repository, number: int) -> Issue:
+        """As `issue`, but 301 for one that was moved: what hangs on it is not led on, it is 404."""
+        found = repo.issues.get(number)
+        if found is not None and found.moved_to is not None:
             there, its_number = found.moved_to
             location = f"{self.api}/repositories/{there}/issues/{its_number}"
             raise Refused(301, "Moved Permanently", location=location)
-        return found
+        return self.issue(repo, number)
 
     def issue_by_id(self, issue_id: int) -> tuple[Repository, Issue]:
         """The issue of that id, and where it is. Raises 404."""

@@ -40,7 +40,7 @@ class Seen:
     pulls_tag: str = ""
     rounds: int = 0
     settled: set[tuple[int, str]] = field(default_factory=set)  #: issues as they were looked into
-    fresh: set[tuple[int, str]] = field(default_factory=set)  #: left to their deliveries once
+    fresh: set[int] = field(default_factory=set)  #: issues that were left to their deliveries
     strays: set[str] = field(default_factory=set)  #: branches that were named in the log
 
 
@@ -71,8 +71,10 @@ class Comparer:
     now: Callable[[], float]
     seen: dict[int, Seen] = field(default_factory=dict)
 
-    async def compare(self, repo: RepoRef) -> bool:
-        """One round; False where its budget was too small for all that there is to start."""
+    async def compare(self, repo: RepoRef) -> float | None:
+        """One round. How soon another is wanted, in seconds: at once, where the budget was too
+        small for all that there is to start; when what is on its way has come; None: as ever.
+        """
         seen, budget = self.seen.setdefault(repo.id, Seen()), Budget()
         live = await self.queue.live_of_repo(repo.id)
         whole = bool(live) or seen.rounds % IDLE_EVERY == 0
@@ -81,7 +83,7 @@ class Comparer:
             seen.label = config.trigger.label
             seen.branches = config.pull.branch.partition("{")[0]
         await self._look_at_issues(repo, seen)
-        done = await self._start_missed(repo, seen, budget)
+        soon = await self._start_missed(repo, seen, budget)
         if live or (whole and seen.rounds):  # a first look at an idle one is for its issues alone
             await self._look_at_pulls(repo, seen)
             if all(task.facts.branch for task in live):  # else one may be pushed at this moment
@@ -89,7 +91,7 @@ class Comparer:
         for task in _from(live, seen.rounds):
             await self._compare_task(task, seen, budget)
         seen.rounds += 1
-        return done
+        return soon
 
     async def left_behind(self, repo_id: int) -> None:
         """Tasks in a repository that no installation lists: find out what became of it."""
@@ -103,37 +105,40 @@ class Comparer:
         seen.issues_tag = found.etag
         if found.items is not None:
             seen.issues = found.items
-            listed = {(one.number, one.updated_at) for one in found.items}
-            seen.settled &= listed
-            seen.fresh &= listed
+            seen.settled &= {(one.number, one.updated_at) for one in found.items}
+            seen.fresh &= {one.number for one in found.items}
 
-    async def _start_missed(self, repo: RepoRef, seen: Seen, budget: Budget) -> bool:
+    async def _start_missed(self, repo: RepoRef, seen: Seen, budget: Budget) -> float | None:
         """Start what a label has asked for; an issue that has not changed is looked into once
-        in IDLE_EVERY rounds, for roles change, too.
-
-        False where the budget is used up before the end.
+        in IDLE_EVERY rounds, for roles change, too. How soon there is more to do, as `compare`.
         """
         if seen.rounds % IDLE_EVERY == 0:
             seen.settled.clear()
+        soon: float | None = None
         for issue in seen.issues:
             known = await self.queue.find(repo.id, issue.number)
             at_work = known is not None and not known.status.ended
             if at_work and not _waits_for_a_label(known):
                 continue
-            if (issue.number, issue.updated_at) in seen.settled or self._is_fresh(issue, seen):
+            if (issue.number, issue.updated_at) in seen.settled:
+                continue
+            if self._is_fresh(issue, seen):
+                soon = SETTLED_S
                 continue
             if not budget.take(MISSED_READS):
-                return False
+                return 0.0
             if await self._start(repo, issue, seen.label, known):
                 seen.settled.add((issue.number, issue.updated_at))
-        return True
+        return soon
 
     def _is_fresh(self, issue: Issue, seen: Seen) -> bool:
-        """Whether what has changed it is probably on its way to us; the next round does not ask."""
-        shown = (issue.number, issue.updated_at)
-        if shown in seen.fresh or issue.updated_at < iso(self.now() - SETTLED_S):
+        """Whether what has changed it is probably on its way to us; the next round, which is asked
+        for then, does not ask again.
+        """
+        if issue.number in seen.fresh or issue.updated_at < iso(self.now() - SETTLED_S):
+            seen.fresh.discard(issue.number)
             return False
-        seen.fresh.add(shown)
+        seen.fresh.add(issue.number)
         return True
 
     async def _start(self, repo: RepoRef, issue: Issue, label: str, known: Task | None) -> bool:
@@ -164,9 +169,7 @@ class Comparer:
 
     async def _newest_label(self, repo: RepoRef, issue: int, label: str) -> LabelEvent | None:
         """The last time that the label was put on or taken off."""
-        events = await self.repo_of(repo).label_events(issue)
-        ours = [event for event in events if event.label == label]
-        return max(ours, key=lambda event: event.id, default=None)
+        return (await self.repo_of(repo).history(issue)).newest(label)
 
     # ── tasks whose place has changed ────────────────────────────────────────────────────────
 

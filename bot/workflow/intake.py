@@ -11,6 +11,7 @@ from functools import partial
 
 from bot.config.choices import Verb
 from bot.domain import Actor, Phase, RepoRef, Status, Task, WaitFor
+from bot.errors import NotFound
 from bot.events import (
     BlockerRemoved,
     CheckButton,
@@ -31,21 +32,22 @@ from bot.events import (
     ReviewSubmitted,
     RunEnded,
 )
+from bot.github.app import App
 from bot.github.webhook import from_json
 from bot.tasks.inbox import InboxRow
-from bot.tasks.lasting import Lasting
 from bot.tasks.queue import TaskQueue
 from bot.workflow import tracing
 from bot.workflow.blocked import closed_key
+from bot.workflow.command_grammar import parse_commands
 from bot.workflow.commanding import Asked, Commander
-from bot.workflow.commands import BUTTONS, Command, Misspelt, parse_commands
-from bot.workflow.deploying import run_key
+from bot.workflow.commands import BUTTONS, Command, Misspelt
 from bot.workflow.intake_places import PlaceIntake
 from bot.workflow.intake_pulls import PullIntake
+from bot.workflow.intake_runs import RunIntake
 from bot.workflow.merging import approval_key, pull_key
 from bot.workflow.repoconfig import SHARED_IN
-from bot.workflow.starting import Starter, priority_of, text_hash, unconfirmed
-from bot.workflow.steering import mended
+from bot.workflow.starting import Starter, priority_of, readable, unconfirmed
+from bot.workflow.steering import mended, waits_for_merge
 
 #: What holds a task up before it begins.
 _AT_THE_DOOR = (WaitFor.BLOCKED, WaitFor.REVIEWERS, WaitFor.RATE_LIMIT)
@@ -57,17 +59,28 @@ class Intake:
     """Acts on deliveries, one after the other."""
 
     queue: TaskQueue
-    lasting: Lasting
     starter: Starter
     commander: Commander
     pulls: PullIntake
     places: PlaceIntake
+    runs: RunIntake
     check_again: Callable[[str, int], Awaitable[None]]  #: have a task's check told once more
+    app_of: Callable[[], App]
 
     async def __call__(self, row: InboxRow) -> None:
         """Act on one delivery. Raises what GitHub or the store raise; the row is tried again."""
         with tracing.delivery(row):
-            await self.act(from_json(row.payload_text), row.id)
+            await self.act(await self._placed(from_json(row.payload_text)), row.id)
+
+    async def _placed(self, event: Event) -> Event:
+        """The event in the App's installation, which only the App's own hook names.
+
+        https://docs.github.com/en/webhooks/webhook-events-and-payloads#issues
+        """
+        if isinstance(event, InstallationChanged) or event.repo.installation_id:
+            return event
+        found = await self.app_of().installation_of(event.repo)
+        return replace(event, repo=replace(event.repo, installation_id=found.id))
 
     async def act(self, event: Event, inbox_id: int) -> None:
         match event:
@@ -92,9 +105,9 @@ class Intake:
                 await self._pressed(event)
             case RunEnded():
                 await self.pulls.ci_ended(event)
-                await self._ran(event, inbox_id)
+                await self.runs.ended(event, inbox_id)
             case Deployed():
-                await self._deployed(event)
+                await self.runs.deployed(event, inbox_id)
             case CheckSuiteEnded():
                 await self.queue.wake(f"ci:{event.head_sha}", inbox_id=inbox_id)
             case PullChanged() if event.action == "unlocked":
@@ -124,21 +137,21 @@ class Intake:
         config = await self.starter.config_of(event.repo)
         if event.label != config.trigger.label:
             return
-        may_start, event_id = await asyncio.gather(
+        may_start, asked = await asyncio.gather(
             self.starter.may_start(event.repo, event.sender, config),
-            self.starter.label_event_id(event.repo, event.issue.number, config.trigger.label),
+            self.starter.asked(event.repo, event.issue, event.label),
         )
-        if not may_start:
+        if not may_start or asked is None:
             return
         known = await self.queue.find(event.repo.id, event.issue.number)
         if known is not None and _waits_for(known, WaitFor.RELABEL):
             await self.starter.confirm(
-                known, event.issue, label_event_id=event_id, inbox_id=inbox_id
+                known, event.issue, label_event_id=str(asked.id), inbox_id=inbox_id
             )
             return
         await self.starter.start(
             event.repo, event.issue, event.sender, config,
-            label_event_id=event_id, inbox_id=inbox_id,
+            label_event_id=str(asked.id), inbox_id=inbox_id,
         )  # fmt: skip
 
     async def _unlabeled(self, event: IssueUnlabeled, inbox_id: int) -> None:
@@ -172,7 +185,7 @@ class Intake:
         task = await self.queue.find(event.repo.id, event.issue.number)
         if task is None or not _before_work(task):
             return
-        if task.text_sha256 == text_hash(event.issue):
+        if task.feature == readable(event.issue)[1]:
             return
         at = self.commander.now()
         await self.queue.change(
@@ -212,25 +225,31 @@ class Intake:
         await self.commander.obey(asked)
 
     async def _reviewed(self, event: ReviewSubmitted) -> None:
+        """Its approval, unless its words say otherwise; its commands; its remarks: all count."""
         said = parse_commands(event.body)
-        commands = said
-        if not said and event.state == "approved":
-            commands = await self._approval(event)
         asked = Asked(
             repo=event.repo,
             actor=event.sender,
             issue=event.pull,
-            commands=commands,
-            review_node=event.node if said else "",
+            commands=said,
+            review_node=event.node,
             via="review",
         )
+        if event.state == "approved" and not any(map(_decides, said)):
+            unsaid = await self._approval(event)  # nobody waits for a receipt of it
+            await self.commander.obey(replace(asked, commands=unsaid, review_node=""))
         await self.commander.obey(asked)
-        await self.pulls.reviewed(event)  # remarks beside a command count as well
+        await self.pulls.reviewed(event)
 
     async def _approval(self, event: ReviewSubmitted) -> list[Command | Misspelt]:
-        """An approving review is an approval, where one is waited for."""
+        """An approving review is an approval, where one is waited for.
+
+        Of a commit: GitHub names none where a force-push has removed it.
+        """
         task = await self.queue.find_by_pull(event.repo.id, event.pull)
-        if task is None or not _waits_for(task, WaitFor.APPROVAL):
+        if task is None or not event.commit_sha or not _waits_for(task, WaitFor.APPROVAL):
+            return []
+        if waits_for_merge(task):
             return []
         return [Command(verb=Verb.APPROVE, sha=event.commit_sha)]
 
@@ -239,14 +258,14 @@ class Intake:
         task_id = event.external_id.partition("/")[0]
         if event.identifier == RERUN and not task_id:
             await self.pulls.asked_again(event)
-        task = await self.queue.get(task_id) if task_id else None
+        task = await self._named(task_id)
         if task is None or task.repo is None or task.repo.id != event.repo.id:
             return
         if event.identifier == RERUN:
             await self.check_again(task.id, event.check_run_id)
             return
         command = BUTTONS.get(event.identifier)
-        if command is not None:
+        if command is not None and event.head_sha:
             shown = _of_commit(command, event.head_sha)
             await self.commander.obey(
                 Asked(
@@ -255,20 +274,13 @@ class Intake:
                 )
             )  # fmt: skip
 
+    async def _named(self, task_id: str) -> Task | None:
+        try:
+            return await self.queue.get(task_id)
+        except NotFound:  # an id of somebody's own, or of a task that was tidied away
+            return None
+
     # ── machines ─────────────────────────────────────────────────────────────────────────────
-
-    async def _ran(self, event: RunEnded, inbox_id: int) -> None:
-        """What a run's deliveries say is kept, so that the step that they wake need not ask."""
-        key = run_key(event.repo.id, event.run_id)
-        # Begun in this order they are done in this order, and wait for the disk only once.
-        await asyncio.gather(
-            self.lasting.add(key, conclusion=event.conclusion),
-            self.queue.wake(key, inbox_id=inbox_id),
-        )
-
-    async def _deployed(self, event: Deployed) -> None:
-        if event.run_id and event.environment_url:
-            await self.lasting.add(run_key(event.repo.id, event.run_id), url=event.environment_url)
 
     async def _pull_changed(self, event: PullChanged, inbox_id: int) -> None:
         task = await self.queue.find_by_pull(event.repo.id, event.pull)
@@ -276,6 +288,8 @@ class Intake:
             return
         if event.action == "closed" and event.merged:
             await self.queue.wake(approval_key(task))
+            await self.queue.wake(pull_key(event.repo.id, event.pull), inbox_id=inbox_id)
+        elif event.action == "reopened":
             await self.queue.wake(pull_key(event.repo.id, event.pull), inbox_id=inbox_id)
         elif event.action == "closed" and not event.sender.is_bot:
             await self.queue.cancel(task.id, f"{event.sender.login} (pull request closed)")
@@ -304,6 +318,11 @@ def _before_work(task: Task) -> bool:
     if task.status is Status.QUEUED:
         return task.started_at is None
     return any(_waits_for(task, on) for on in _AT_THE_DOOR) and not task.facts.base_sha
+
+
+def _decides(said: Command | Misspelt) -> bool:
+    """Whether it is itself a word on production."""
+    return isinstance(said, Command) and said.verb in (Verb.APPROVE, Verb.REJECT)
 
 
 def _of_commit(command: Command, sha: str) -> Command:

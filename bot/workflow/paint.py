@@ -7,7 +7,7 @@ back as the time of the next look.
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
@@ -42,6 +42,7 @@ class Easel:
 
 
 EaselFor = Callable[[Task], Awaitable[Easel | None]]  #: None: the task is shown nowhere
+Part = Callable[[Easel, Painted], Awaitable[float | None]]  #: when to look again
 
 
 class Painter:
@@ -66,9 +67,12 @@ class Painter:
             before = await self._queue.picture(task.id)  # first: a row read later is no older
             now = await self._queue.get(task.id)
             try:
-                return await self._paint(now, before)
+                looks, refused = await self._paint(now, before)
+                if refused and not looks:  # what was put off comes first: it is not asked for again
+                    raise next(iter(refused.values()))
             except (Refused, AuthFailed, Conflict) as refusal:
                 return await self._shut_out(now, refusal)
+        return min(looks, default=None)
 
     async def _shut_out(self, task: Task, refusal: StepError) -> float | None:
         """When to look again at a place that does not let us paint; None: it is not ours now.
@@ -87,18 +91,23 @@ class Painter:
     async def paint_now(self, task: Task) -> None:
         """Show this state before going on, whatever would otherwise be put off.
 
-        Raises LeaseLost where the step that wants it shown has lost its claim.
+        Raises LeaseLost where the step that wants it shown has lost its claim, and what GitHub says
+        of the checks: others wait for those. A locked issue, which takes no comment, holds up
+        nothing; the next round of `paint` offers it again.
         """
         async with self._lock(task):
             before = await self._queue.picture(task.id)
             if (await self._queue.get(task.id)).fence != task.fence:
                 raise LeaseLost(f"{task.id}: claim {task.fence} is not held any more")
-            await self._paint(task, before)
+            _, refused = await self._paint(task, before)
+        if _checks in refused:
+            raise refused[_checks]
 
-    async def _paint(self, task: Task, before: str) -> float | None:
+    async def _paint(self, task: Task, before: str) -> tuple[list[float], Mapping[Part, StepError]]:
+        """When to look again, and what was refused."""
         easel = await self._easel_for(task)
         if easel is None:
-            return None
+            return [], {}
         painted = load(before)
         earlier, is_newest = await self._queue.others_of_issue(task)
         if not painted.status and earlier is not None:
@@ -108,13 +117,10 @@ class Painter:
             await self._queue.queue_moved()
         parts = PARTS if is_newest else [part for part in PARTS if part not in OF_THE_ISSUE]
         try:
-            looks, refused = await _all(parts, easel, painted)
+            return await _all(parts, easel, painted)
         finally:
             if not await self._queue.save_picture(task.id, dump(painted), was=before):
                 await self._doubt(task.id)
-        if refused and not looks:  # what was put off comes first: nobody may look again after this
-            raise refused[0]
-        return min(looks, default=None)
 
     async def _doubt(self, task_id: str) -> None:
         """Another process painted meanwhile: nobody knows whose call came last, so all is drawn."""
@@ -213,7 +219,8 @@ async def _edit(easel: Easel, painted: Painted, text: str, look: str) -> None:
         await easel.repo.edit_comment(painted.comment_id, text)
         return Remote(id=str(painted.comment_id))
 
-    painted.edits += 1  # before the call: a try that failed may have been carried out
+    # Before the call: a try that failed may have been carried out.
+    painted.edits, painted.text = painted.edits + 1, ""
     name = f"{painted.edits}-{look[:12]}"
     await easel.effects.ensure(EffectKind.COMMENT_EDIT, name, {"body": text}, call)
 
@@ -305,8 +312,6 @@ async def _close(easel: Easel, painted: Painted) -> float | None:
     return None
 
 
-Part = Callable[[Easel, Painted], Awaitable[float | None]]
-
 #: In this order: the receipt is what a person sees first.
 PARTS: Sequence[Part] = (_receipt, _comment, _pin, _checks, _label, _close)
 #: What an issue has once, and which therefore is its newest task's.
@@ -315,18 +320,18 @@ OF_THE_ISSUE = frozenset({_receipt, _pin, _label, _close})
 
 async def _all(
     parts: Sequence[Part], easel: Easel, painted: Painted
-) -> tuple[list[float], list[StepError]]:
+) -> tuple[list[float], Mapping[Part, StepError]]:
     """When each part wants another look, and what was refused: one part does not stop the others.
 
     A locked issue takes no comment, and its labels and checks go on telling the truth.
     """
     looks: list[float] = []
-    refused: list[StepError] = []
+    refused: dict[Part, StepError] = {}
     for part in parts:
         try:
             at = await part(easel, painted)
         except (Refused, Conflict, RateLimited) as error:
-            refused.append(error)
+            refused[part] = error
         else:
             looks += [at] if at is not None else []
     return looks, refused

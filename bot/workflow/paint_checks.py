@@ -9,21 +9,12 @@ from dataclasses import replace
 
 from bot.effects import EffectKind
 from bot.github.repo import Repo
-from bot.github.types import Annotation, Button, Check, CheckStatus, Conclusion
+from bot.github.types import Check, CheckStatus, Conclusion
 from bot.workflow.effects import Effects, Remote
 from bot.workflow.painted import Painted, PaintedCheck
-from bot.workflow.report.checks import (
-    TASK,
-    CheckPicture,
-    Run,
-    check_e2e,
-    check_guardian,
-    check_production,
-    check_task,
-)
+from bot.workflow.report.checks import CHECKS, TASK
 from bot.workflow.report.view import View
 
-PICTURES = (check_task, check_guardian, check_e2e, check_production)
 PROGRESS = 6  #: times the settling time between two texts of a check whose state stays
 FIRST_S = 3.0  #: a check that is complete by then is created complete, in one call
 SUPERSEDED = Check(
@@ -53,7 +44,7 @@ class CheckPainter:
             return None
         await self._recall(painted)
         looks = [
-            await self._picture(painted, draw(self._view), facts.head_sha) for draw in PICTURES
+            await self._picture(painted, name, self._drawn(name), facts.head_sha) for name in CHECKS
         ]
         await self._supersede(painted, facts.head_sha)
         return min((at for at in looks if at is not None), default=None)
@@ -72,50 +63,50 @@ class CheckPainter:
             if known is not None and number.isdecimal() and int(number) > known.updates:
                 known.updates, known.look, known.at, known.completed = int(number), "", 0.0, False
 
-    async def _picture(self, painted: Painted, picture: CheckPicture, sha: str) -> float | None:
-        key = f"{picture.name}@{sha}"
+    def _drawn(self, name: str) -> Check:
+        return replace(CHECKS[name](self._view), details_url=self._view.links.task_page)
+
+    async def _picture(self, painted: Painted, name: str, check: Check, sha: str) -> float | None:
+        key = f"{name}@{sha}"
         known = painted.checks.get(key)
-        look = _hash(picture)
+        look = _hash(check)
         if known is None:
-            return await self._create(painted, key, picture, sha, look)
+            return await self._create(painted, name, check, sha, look)
         if known.look == look:
             return None
-        due = known.at + self._patience_s(known, picture)
+        due = known.at + self._patience_s(known, check)
         if self._now < due:
             return due
-        await self._update(known, key, picture, look)
+        await self._update(known, key, check, look)
         return None
 
-    def _patience_s(self, known: PaintedCheck, picture: CheckPicture) -> float:
+    def _patience_s(self, known: PaintedCheck, check: Check) -> float:
         """How long a new look may wait: a new state not at all, other words for longer."""
         if self._view.task.status.ended:
             return 0.0
-        if known.state == _state(picture):
+        if known.state == _state(check):
             return self._settle_s * PROGRESS
-        return 0.0 if picture.status is Run.COMPLETED else self._settle_s
+        return 0.0 if check.status is CheckStatus.COMPLETED else self._settle_s
 
     async def _create(
-        self, painted: Painted, key: str, picture: CheckPicture, sha: str, look: str
+        self, painted: Painted, name: str, check: Check, sha: str, look: str
     ) -> float | None:
-        waits = self._not_yet(painted, key, picture)
+        key = f"{name}@{sha}"
+        waits = self._not_yet(painted, key, check)
         if waits is not None:
             return waits or None
         task = self._view.task
         external = f"{task.id}/{task.cursor.attempt}"
-        check, made_now = self._check(picture), False
+        made_now = False
 
         async def call() -> Remote:
             nonlocal made_now
-            made = await self._repo.create_check(
-                picture.name, sha=sha, external_id=external, check=check
-            )
+            made = await self._repo.create_check(name, sha=sha, external_id=external, check=check)
             made_now = True
             return Remote(id=str(made.id), url=made.url)
 
         async def look_up(_since: float) -> Remote | None:
-            for run in await self._repo.checks(
-                sha, name=picture.name, app_id=self._repo.github.app_id
-            ):
+            for run in await self._repo.checks(sha, name=name, app_id=self._repo.github.app_id):
                 if run.external_id.partition("/")[0] == task.id:
                     return Remote(id=str(run.id), url=run.html_url)
             return None
@@ -129,26 +120,23 @@ class CheckPainter:
             id=int(made.id),
             look=look,
             at=self._now,
-            completed=picture.status is Run.COMPLETED,
-            state=_state(picture),
+            completed=check.status is CheckStatus.COMPLETED,
+            state=_state(check),
             annotated=bool(check.annotations),
         )
         return None
 
-    def _not_yet(self, painted: Painted, key: str, picture: CheckPicture) -> float | None:
+    def _not_yet(self, painted: Painted, key: str, check: Check) -> float | None:
         """When to create it instead; 0 when there is nothing to say; None: now."""
-        if picture.status is Run.COMPLETED or picture.name == TASK:
+        if check.status is CheckStatus.COMPLETED or key.startswith(f"{TASK}@"):
             return None
-        if picture.status is Run.QUEUED:
+        if check.status is CheckStatus.QUEUED:
             return 0.0
         since = painted.waiting_checks.setdefault(key, self._now)
         due = since + min(FIRST_S, self._settle_s)
         return None if self._now >= due else due
 
-    async def _update(
-        self, known: PaintedCheck, key: str, picture: CheckPicture, look: str
-    ) -> None:
-        check = self._check(picture)
+    async def _update(self, known: PaintedCheck, key: str, check: Check, look: str) -> None:
         if known.annotated:
             check = replace(check, annotations=())
 
@@ -156,56 +144,54 @@ class CheckPainter:
             await self._repo.update_check(known.id, check)
             return Remote(id=str(known.id))
 
-        known.updates += 1  # before the call: a try that failed may have been carried out
+        # Before the call: a try that failed may have been carried out.
+        known.updates, known.look, known.completed = known.updates + 1, "", False
         name = f"{key}/{known.updates}-{look[:12]}"
         await self._effects.ensure(EffectKind.CHECK_UPDATE, name, {"look": look}, call)
         known.look, known.at = look, self._now
-        known.completed, known.state = picture.status is Run.COMPLETED, _state(picture)
+        known.completed, known.state = check.status is CheckStatus.COMPLETED, _state(check)
         known.annotated = known.annotated or bool(check.annotations)
 
     async def _supersede(self, painted: Painted, sha: str) -> None:
+        """On commits that are not the head any more nothing spins, asks or can be pressed."""
         for key, known in painted.checks.items():
-            if known.completed or key.endswith(f"@{sha}"):
+            last = None if key.endswith(f"@{sha}") else _last_word(known)
+            if last is None:
                 continue
 
-            async def call(check_id: int = known.id) -> Remote:
-                await self._repo.update_check(check_id, SUPERSEDED)
+            async def call(check_id: int = known.id, last: Check = last) -> Remote:
+                await self._repo.update_check(check_id, last)
                 return Remote(id=str(check_id))
 
-            await self._effects.ensure(EffectKind.CHECK_UPDATE, f"{key}/superseded", {}, call)
-            known.completed = True
-
-    def _check(self, picture: CheckPicture) -> Check:
-        return Check(
-            status=CheckStatus(picture.status.value),
-            conclusion=Conclusion(picture.conclusion.value) if picture.conclusion else None,
-            title=picture.title,
-            summary=picture.summary,
-            text=picture.text,
-            details_url=self._view.links.task_page,
-            annotations=tuple(
-                Annotation(path=a.path, line=a.line, level=a.level, message=a.message)
-                for a in picture.annotations
-            ),
-            buttons=tuple(
-                Button(label=b.label, description=b.description, identifier=b.identifier)
-                for b in picture.buttons
-            ),
-        )
+            known.updates += 1  # before the call, as of every other update
+            name = f"{key}/{known.updates}-superseded"
+            await self._effects.ensure(EffectKind.CHECK_UPDATE, name, {}, call)
+            known.completed, known.state, known.look = True, _state(last), ""
 
 
-def _state(picture: CheckPicture) -> str:
-    conclusion = picture.conclusion.value if picture.conclusion else ""
-    return " ".join([picture.status.value, conclusion, *(b.identifier for b in picture.buttons)])
+def _last_word(known: PaintedCheck) -> Check | None:
+    """What is left to say of a commit that is not the head any more; None: nothing."""
+    conclusion, *buttons = known.state.split()[1:] or [""]
+    if not known.completed or conclusion == Conclusion.ACTION_REQUIRED:
+        return SUPERSEDED
+    if not buttons:
+        return None
+    # What it found stays; only the buttons go.
+    return Check(status=CheckStatus.COMPLETED, conclusion=Conclusion(conclusion))
 
 
-def _hash(picture: CheckPicture) -> str:
+def _state(check: Check) -> str:
+    conclusion = check.conclusion.value if check.conclusion else ""
+    return " ".join([check.status.value, conclusion, *(b.identifier for b in check.buttons)])
+
+
+def _hash(check: Check) -> str:
     said = (
-        picture.status.value,
-        picture.conclusion.value if picture.conclusion else "",
-        picture.title,
-        picture.summary,
-        picture.text,
-        str([b.identifier for b in picture.buttons]),
+        check.status.value,
+        check.conclusion.value if check.conclusion else "",
+        check.title,
+        check.summary,
+        check.text,
+        str([b.identifier for b in check.buttons]),
     )
     return hashlib.sha256("\0".join(said).encode("utf-8", "surrogatepass")).hexdigest()

@@ -7,7 +7,6 @@ with tasks, and waiting runs with what has become of them; B alone is enough for
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from bot.errors import ChimeraError
 from bot.github.app import App
@@ -17,8 +16,6 @@ from bot.tasks.queue import TaskQueue
 from bot.workflow.comparing import Comparer
 
 log = get("workflow")
-
-T = TypeVar("T")
 
 MAX_REDELIVERIES = 3  #: of one delivery
 LOOK_BACK = 1000  #: deliveries
@@ -32,7 +29,7 @@ class Reconciler:
     lasting: Lasting
     app: App
     comparer: Comparer
-    again: Callable[[], None]  #: have the second one done once more, soon
+    again: Callable[[float], None]  #: have the second one done once more in so many seconds
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def redeliver(self) -> list[str]:
@@ -60,27 +57,28 @@ class Reconciler:
     async def compare(self) -> None:
         """B: what GitHub shows of every repository against our tasks; see `comparing`."""
         async with self.one_at_a_time:
-            if not await self._compare_all():
-                self.again()
+            wanted = [soon for soon in await self._compare_all() if soon is not None]
+            if wanted:
+                self.again(min(wanted))
 
-    async def _compare_all(self) -> bool:
-        """False where a repository has more to start than fits into one round."""
+    async def _compare_all(self) -> list[float | None]:
+        """How soon each repository wants another round."""
         covered: set[int] = set()
-        done = True
+        wanted: list[float | None] = []
         for installation in await self.app.installations():
             if installation.suspended:
                 continue
             for repo in await self.app.repositories(installation.id):
                 covered.add(repo.id)
-                done &= await self._one(repo.full_name, self.comparer.compare(repo), True)
+                wanted.append(await self._one(repo.full_name, self.comparer.compare(repo)))
         for repo_id in await self.queue.live_repositories() - covered:
-            await self._one(f"repository {repo_id}", self.comparer.left_behind(repo_id), None)
-        return done
+            await self._one(f"repository {repo_id}", self.comparer.left_behind(repo_id))
+        return wanted
 
-    async def _one(self, name: str, looking: Awaitable[T], otherwise: T) -> T:
+    async def _one(self, name: str, looking: Awaitable[float | None]) -> float | None:
         """Trouble with one repository does not keep the others waiting."""
         try:
             return await looking
         except ChimeraError as error:
             log.warning("sweep_failed", repository=name, error=str(error))
-            return otherwise
+            return None

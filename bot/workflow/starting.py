@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from bot.config.layers import Effective
 from bot.config.repo import RepoConfig
 from bot.domain import DEFAULT_PRIORITY, Actor, RepoRef, Status, Task, Wait, WaitFor
-from bot.errors import ConfigError
+from bot.errors import ConfigError, Refused
 from bot.events import IssueSnapshot
 from bot.github.repo import Repo
+from bot.github.types import LabelEvent
 from bot.log import get
 from bot.tasks.ids import new_id
 from bot.tasks.lasting import Lasting
@@ -60,11 +61,19 @@ class Starter:
         role = await self.repo_of(repo).role_of(actor.login)
         return role in {str(allowed) for allowed in config.trigger.roles}
 
-    async def label_event_id(self, repo: RepoRef, issue: int, label: str) -> str:
-        """The id of the newest event that put the label on, so that delivery and sweep agree."""
-        events = await self.repo_of(repo).label_events(issue)
-        ids = [event.id for event in events if event.added and event.label == label]
-        return str(max(ids, default=0) or "")
+    async def asked(self, repo: RepoRef, issue: IssueSnapshot, label: str) -> LabelEvent | None:
+        """The event that put the label on, so that delivery and sweep agree; None: it was taken
+        off since, or the issue was closed.
+
+        Raises Refused as for what is missing where GitHub does not show it: not yet, or not any
+        more, for the issue was moved.
+        """
+        history = await self.repo_of(repo).history(issue.number)
+        newest = history.newest(label)
+        if newest is None or (not newest.added and newest.at < issue.updated_at):
+            text = f"{repo.full_name}#{issue.number}: no event shows the label {label} yet"
+            raise Refused(text, status=404)
+        return newest if newest.added and newest.id > history.closed else None
 
     async def start(
         self,
@@ -110,9 +119,8 @@ class Starter:
         """Whether the label was put on again after the issue was as this delivery shows it."""
         if not issue.updated_at:
             return False
-        events = await self.repo_of(repo).label_events(issue.number)
-        added = [event.at for event in events if event.added and event.label == label]
-        return max(added, default="") > issue.updated_at
+        newest = (await self.repo_of(repo).history(issue.number)).newest(label)
+        return newest is not None and newest.added and newest.at > issue.updated_at
 
     async def confirm(
         self,
@@ -163,11 +171,6 @@ def unconfirmed(task: Task, at: float) -> Task:
     """The task, waiting for a new label, for its text was changed since the last one."""
     wait = Wait(on=WaitFor.RELABEL, reason=EDITED, since=at)
     return replace(task, status=Status.WAITING, wait=wait)
-
-
-def text_hash(issue: IssueSnapshot) -> str:
-    """What tells whether the text is still the one that was labelled, as its readers see it."""
-    return text_sha256(readable(issue)[1])
 
 
 def target_url_of(body: str) -> str:

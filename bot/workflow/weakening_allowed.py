@@ -25,9 +25,9 @@ async def _by_label(task: Task, ctx: Ctx, repo: Repo) -> str:
     """The newest event of the label counts: whoever takes it off takes the word back."""
     name = ctx.config.labels.weaker_tests.name
     for number in filter(None, (task.issue, task.facts.pull)):
-        events = [e for e in await repo.label_events(number) if e.label == name]
-        if events and events[-1].added and await _may(repo, events[-1].actor):
-            return f"{events[-1].actor.login}, by the label {name} on #{number}"
+        newest = (await repo.history(number)).newest(name)
+        if newest is not None and newest.added and await _may(repo, newest.actor):
+            return f"{newest.actor.login}, by the label {name} on #{number}"
     return ""
 
 

@@ -31,6 +31,8 @@ class Left:
     seen: Mapping[str, Sequence[Status]]
     commanded: Set[int]  #: issues in which a person has commanded something
     act: Act | None  #: what a person did in the middle of it
+    acted_at: float | None  #: when, by the bot's clock; None where that clock has jumped
+    automatic: bool  #: nobody is asked before production
     pushed: Mapping[str, str]  #: branch → a person's commit on it
 
 
@@ -43,6 +45,8 @@ async def left_by(
     seen: Mapping[str, Sequence[Status]],
     commanded: Set[int],
     meddler: Meddler,
+    acted_at: float | None,
+    automatic: bool,
 ) -> Left:
     """Reads store and hub."""
     from bot.workflow.report.labels import state_label
@@ -66,5 +70,7 @@ async def left_by(
         seen=seen,
         commanded=commanded,
         act=act,
+        acted_at=acted_at,
+        automatic=automatic,
         pushed=meddler.pushed,
     )

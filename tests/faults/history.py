@@ -10,22 +10,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import process_time
 
-from bot.app import House
 from bot.domain import JournalLine, Outcome, Role, Status, Task, WaitFor
-from bot.errors import RateLimited, StoreError
+from bot.errors import RateLimited
 from bot.localhub.state_runs import Run
 from tests.faults import invariants
-from tests.faults.boot import Boot, remember_boots
+from tests.faults.boot import remember_boots
 from tests.faults.cast import Mood
 from tests.faults.chance import seeded
 from tests.faults.clock import SimLoop
 from tests.faults.evidence import Left, left_by
-from tests.faults.house import Ground, Protections, open_house
+from tests.faults.house import Ground, Protections
 from tests.faults.meddling import GONE, Act, Meddler
 from tests.faults.people import People
 from tests.faults.plan import Plan
-from tests.faults.points import Script, Stop
+from tests.faults.points import Script
 from tests.faults.post import Post
+from tests.faults.processes import Processes
 from tests.faults.runs import Fate, Runs
 from tests.faults.simgit import SimGit
 from tests.faults.stage import Stage, open_stage
@@ -34,11 +34,7 @@ from tests.faults.weather import Kind, Weather
 from tests.faults.wire import Inward, Line
 
 LONGEST_S = 96 * 3600.0  #: in which a history has to come to rest
-LOOK_S = 15.0  #: how often it is looked whether a process has to be stopped
-REST_S = 60.0  #: and whether everything has come to rest
-RESTART_S = 10.0  #: until a process that has ended by itself is started again
-GRACE_S = 45.0  #: for a process that was told to end
-THAWED_S = 120.0  #: how long two processes are at work on one store
+REST_S = 60.0  #: how often it is looked whether everything has come to rest
 CALM_S = 1000.0  #: after it has come to rest: longer than any sweep's interval
 SHM = Path("/dev/shm")
 
@@ -97,7 +93,7 @@ class History:
         self, plan: Plan, folder: Path, loop: SimLoop, told: Told, protections: Protections
     ) -> None:
         self.plan, self.told, self.loop = plan, told, loop
-        self.stage: Stage = open_stage(folder, loop, Runs(self._fate))
+        self.stage: Stage = open_stage(folder, loop, Runs(self._fate), automatic=plan.automatic)
         self.line = Line(
             self.stage.hub,
             loop.wall,
@@ -114,11 +110,8 @@ class History:
         self.line.down = self.weather.status
         self.meddler = Meddler(stage=self.stage, meddling=plan.meddling, on_act=self._meddled)
         self._pending: list[tuple[str, float]] = []
-        self.boots = 0
+        self.acted_at = 0.0  #: when somebody meddled
         self.seen: dict[str, list[Status]] = {}
-        self._living: list[Boot] = []
-        self.house: House | None = None
-        self._houses: dict[Boot, House] = {}
         git = SimGit(folder / "bot" / "git", self.stage.objects, self.stage.pushed, self.line.git)
         self.ground = Ground(
             folder=folder,
@@ -132,6 +125,7 @@ class History:
             weather=self.weather,
             protections=protections,
         )
+        self.processes = Processes(ground=self.ground, door=self.door, struck=self._struck)
         self.people = People(self.stage, plan)
         self.watch.text_of = lambda number: self.stage.repository.issues[number].body or ""
         self.post = Post(
@@ -143,7 +137,7 @@ class History:
         """From the first boot to the last look."""
         self.stage.hub.webhooks.kick()  # what the hub had to say before there was a loop
         for number in range(self.plan.replicas):
-            await self._boot(f"replica-{number}")
+            await self.processes.start(f"replica-{number}")
         asking = asyncio.create_task(self.people.ask())
         meddling = asyncio.create_task(self.meddler.meddle())
         acting = asyncio.create_task(self.people.act())
@@ -155,82 +149,13 @@ class History:
         self.line.troubles.clear()
         self.stage.hub.faults.clear()
         self.post.mend()
-        await self._go_on(CALM_S)
+        await self.processes.go_on(CALM_S)
         await self._until_rest()
         acting.cancel()
         meddling.cancel()
         await self._look()
-        for boot in self._living:
-            await boot.kill()
+        await self.processes.kill_all()
         await self.stage.hub.aclose()
-
-    # ── the process ──────────────────────────────────────────────────────────────────────────
-
-    async def _boot(self, name: str) -> None:
-        self.boots += 1
-        boot = Boot(self.boots, name)
-        ready: asyncio.Future[House] = asyncio.get_running_loop().create_future()
-
-        async def process() -> None:
-            async with open_house(self.ground, boot) as house:
-                ready.set_result(house)
-                try:
-                    await house.daemon.run()
-                except StoreError:  # it ends, and what watches over it starts it again
-                    self.script.asked.append((boot, Stop(down_s=RESTART_S)))
-                    await boot.never()
-
-        running = boot.run(process())
-        await asyncio.wait((running, ready), return_when=asyncio.FIRST_COMPLETED)
-        if running.done():
-            running.result()  # raises what kept it from opening
-        self.house = self._houses[boot] = ready.result()
-        self._living = [*self._living, boot]
-        self.door.listens[boot] = self.house.web
-
-    async def _stop(self, boot: Boot, stop: Stop) -> None:
-        """What a reached crash point asks for."""
-        if boot not in self._living:  # it reached two points, and ended at the first
-            return
-        if stop.terms:
-            await self._term(boot)
-            return
-        self._living.remove(boot)
-        if stop.freeze_s:
-            self._struck("frozen")
-            self._living.append(boot)
-            await self._boot(boot.name)
-            await asyncio.sleep(stop.freeze_s)
-            boot.going.set()
-            await asyncio.sleep(THAWED_S)
-            self.door.listens.pop(boot, None)
-            self._living.remove(boot)
-            await boot.kill()
-            return
-        self.door.listens.pop(boot, None)
-        self._struck("killed")
-        await boot.kill()
-        if stop.new_disk:
-            self.ground.git.forget()
-        await asyncio.sleep(stop.down_s)
-        await self._boot(boot.name)
-
-    async def _term(self, boot: Boot) -> None:
-        """SIGTERM: it drains and ends by itself; a second one would end it at once."""
-        self._struck("SIGTERM")
-        self.door.listens.pop(boot, None)
-        self._houses[boot].daemon.stop()
-        await asyncio.sleep(GRACE_S)
-        self._living.remove(boot)
-        await boot.kill()
-        await self._boot(boot.name)
-
-    async def _go_on(self, seconds: float) -> None:
-        until = self.loop.time() + seconds
-        while self.loop.time() < until:
-            await asyncio.sleep(min(LOOK_S, until - self.loop.time()))
-            while self.script.asked:
-                await self._stop(*self.script.asked.pop(0))
 
     async def _until_rest(self) -> None:
         deadline = self.loop.time() + LONGEST_S
@@ -238,12 +163,11 @@ class History:
             if self.loop.time() > deadline:
                 self.told.problems.append(f"I6: no rest after {LONGEST_S / 3600:.0f} h")
                 return
-            await self._go_on(REST_S)
+            await self.processes.go_on(REST_S)
 
     async def _rests(self) -> bool:
         """Nothing is on its way, and nothing waits for anything but a person."""
-        house = self.house
-        assert house is not None
+        house = self.processes.house
         if not (self.people.asked_all and self.meddler.done and self.stage.hub.webhooks.idle):
             return False
         if await house.queue.next_delivery() is not None:
@@ -291,6 +215,7 @@ class History:
 
     def _meddled(self, act: Act) -> None:
         self.told.hits[f"people: {act}"] += 1
+        self.acted_at = self.ground.now()
 
     # ── what is learnt ───────────────────────────────────────────────────────────────────────
 
@@ -313,13 +238,12 @@ class History:
 
     async def _look(self) -> None:
         """Everything that has to be true, and what there is to count."""
-        assert self.house is not None
-        told = self.told
-        for task in (await self.house.queue.page()).tasks:
+        told, house = self.told, self.processes.house
+        for task in (await house.queue.page()).tasks:
             wait = f" for {task.wait.on}" if task.wait is not None else ""
             told.outcomes[f"{task.status}{wait}"] += 1
             told.journal.append(f"{task.id} {task.status}{wait} {task.phase} {task.summary}")
-            for line in await self.house.queue.journal(task.id):
+            for line in await house.queue.journal(task.id):
                 at = line.started_at - self.loop.wall() + self.loop.time()
                 told.journal.append(
                     f"  {at:9.1f} {line.phase} {line.outcome}: {line.summary[:200]}"
@@ -327,6 +251,7 @@ class History:
         told.hits += self.line.hits
         told.hits["people: a task is tried again"] += self.people.retried.total()
         told.hits["people: an approval takes eight hours"] += bool(self.plan.patience_s)
+        told.hits["people: nobody is asked before production"] += self.plan.automatic
         told.hits["two replicas on one store"] += self.plan.replicas > 1
         told.points, told.reached = self.script.hits, self.script.reached
         calls = [f"{one.at} {one.method} {one.path}" for one in self.stage.hub.calls]
@@ -336,20 +261,21 @@ class History:
 
     async def _left(self) -> Left:
         """Asked of the house, which keeps to a limit that the hub has named before it rested."""
-        assert self.house is not None
         while True:
             try:
                 return await left_by(
-                    self.house,
+                    self.processes.house,
                     self.stage,
                     issues=self.people.issues,
                     accepted=self.door.accepted,
                     seen=self.seen,
                     commanded=self.people.commanded,
                     meddler=self.meddler,
+                    acted_at=None if self.weather.skew_s() else self.acted_at,
+                    automatic=self.plan.automatic,
                 )
             except RateLimited:
-                await self._go_on(REST_S)
+                await self.processes.go_on(REST_S)
 
 
 async def _end_all() -> None:

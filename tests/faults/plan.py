@@ -61,6 +61,7 @@ class Plan:
     meddling: Meddling | None = None
     replicas: int = 1  #: processes on one store from the start on
     patience_s: float = 0.0  #: for so long a person lets an approval wait
+    automatic: bool = False  #: nobody is asked before production
 
 
 def drawn(seed: int) -> Plan:
@@ -86,6 +87,7 @@ def drawn(seed: int) -> Plan:
         meddling=_meddling(dice),
         replicas=dice.choice((1,) * 7 + (2,)),
         patience_s=dice.choice((0.0,) * 24 + (28_800.0,)),
+        automatic=dice.random() < 0.1,
     )
 
 

@@ -1,8 +1,10 @@
 """The repository of the simulated histories: a site of pages, with tests of pages."""
 
+from typing import Any
+
 import yaml
 
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "version": 1,
     "e2e": {
         "path": "tests/e2e",
@@ -34,13 +36,19 @@ jobs:
 """
 
 FILES: dict[str, bytes] = {
-    ".github/chimera.yml": yaml.safe_dump(CONFIG).encode(),
     ".github/workflows/deploy.yml": DEPLOY.encode(),
     "pages/home.txt": b"Hello\n",
     "tests/__init__.py": b"",
     "tests/e2e/__init__.py": b"",
     "tests/unit/test_pages.py": b"# the repository's own tests\n",
 }
+
+
+def files(*, automatic: bool) -> dict[str, bytes]:
+    """The repository; where production is `automatic`, nobody is asked before it."""
+    production = CONFIG["deploy"]["production"] | ({"approval": "automatic"} if automatic else {})
+    deploy = CONFIG["deploy"] | {"production": production}
+    return FILES | {".github/chimera.yml": yaml.safe_dump(CONFIG | {"deploy": deploy}).encode()}
 
 
 def wish(number: int) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from bot.localhub.state_apps import App
 from tests.faults.clock import START, SimLoop
 from tests.faults.objects import Objects
 from tests.faults.runs import Runs
-from tests.faults.sample import FILES
+from tests.faults.sample import files
 
 MANIFEST = Path(__file__).parents[2] / "config" / "app-manifest.json"
 HOOK = "http://bot.test/webhook"
@@ -44,12 +44,12 @@ class Stage:
         await pushes.moved(self.hub.world, self.repository, actor, refs)
 
 
-def open_stage(folder: Path, loop: SimLoop, runs: Runs) -> Stage:
-    """A hub with everything in place and nothing asked yet."""
+def open_stage(folder: Path, loop: SimLoop, runs: Runs, *, automatic: bool) -> Stage:
+    """A hub with everything in place and nothing asked yet; `automatic`, as in `sample.files`."""
     hub = LocalHub(folder / "hub", now=loop.wall, act=False, carry_out=runs)
     owner = hub.add_user(OWNER)
     repository = hub.create_repository(OWNER, NAME)
-    shutil.copytree(_template(), repository.path, dirs_exist_ok=True)
+    shutil.copytree(_template(automatic=automatic), repository.path, dirs_exist_ok=True)
     app = _app(hub)
     installation = hub.install(app.id, OWNER, [repository])
     return Stage(
@@ -86,10 +86,10 @@ def _key() -> tuple[str, str]:
 
 
 @functools.cache
-def _template() -> Path:
+def _template(*, automatic: bool) -> Path:
     """The repository's first commit, made by git once for all histories."""
     path = Path(tempfile.mkdtemp(prefix="chimera-sim-")) / "site.git"
     create_bare(path, "main")
     by = Signature(name="ada", email="ada@site.test", at=START)
-    commit_files(path, "main", FILES, "Initial commit", by)
+    commit_files(path, "main", files(automatic=automatic), "Initial commit", by)
     return path

@@ -34,6 +34,7 @@ EXPECTED = (
     *(f"people: {act}" for act in Act),
     "people: a task is tried again",
     "people: an approval takes eight hours",
+    "people: nobody is asked before production",
     "two replicas on one store",
     "delivery: dropped",
     "delivery: all dropped for an hour",

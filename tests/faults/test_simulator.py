@@ -10,11 +10,14 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import structlog
 
 from bot.github.git import Git
+from bot.timetable import FIRST_SWEEP_S
+from bot.workflow.comparing import SETTLED_S
 from tests.faults.history import Told, tell
 from tests.faults.house import Protections
 from tests.faults.many import Sum, run
@@ -112,6 +115,26 @@ def test_an_issue_that_nobody_may_open_yet_is_opened_later() -> None:
 def test_a_picture_that_nobody_lets_us_hang_is_not_offered_for_ever() -> None:
     told = tell(Plan(seed=1, meddling=Meddling(act=Act.LOCKED, at_s=4.0)))
     assert told.problems == [], "it is locked before there is a comment"
+
+
+def test_an_issue_that_is_locked_before_its_first_comment_is_finished_all_the_same() -> None:
+    told = tell(Plan(seed=1, automatic=True, meddling=Meddling(act=Act.LOCKED, at_s=4.0)))
+    assert told.problems == []
+    assert told.outcomes == Counter({"COMPLETED": 1})
+
+
+@pytest.mark.parametrize("act", [Act.TRANSFERRED, Act.UNLABELED, Act.CLOSED])
+def test_a_wish_that_was_taken_back_before_it_was_heard_is_no_task(act: Act) -> None:
+    late = Plan(seed=1, reorder=1.0, duplicate=1.0, delay_s=300.0)
+    told = tell(replace(late, meddling=Meddling(act=act, at_s=8.0)))
+    assert told.problems == []
+    assert told.outcomes.total() == 0
+
+
+def test_a_label_whose_delivery_was_lost_is_found_a_minute_after_the_first_sweep() -> None:
+    told = tell(Plan(seed=1, deaf_s=3 * FIRST_SWEEP_S))  # what is sent again is lost, too
+    began_s = float(told.journal[1].split()[0])
+    assert FIRST_SWEEP_S < began_s < FIRST_SWEEP_S + SETTLED_S + 5
 
 
 def test_what_a_process_has_queued_that_ends_at_once_is_claimed_by_the_other() -> None:

@@ -66,7 +66,7 @@ CALLS: dict[str, Call] = {
     "react_to_review": lambda r: r.react_to_review("PRR_1", "rocket"),
     "unreact_to_issue": lambda r: r.unreact_to_issue(1, 3),
     "unreact_to_comment": lambda r: r.unreact_to_comment(9, 3),
-    "label_events": lambda r: r.label_events(1),
+    "history": lambda r: r.history(1),
     "create_pull": lambda r: r.create_pull(title="t", head=BRANCH, base="main", body="b"),
     "pull": lambda r: r.pull(2),
     "pulls": lambda r: r.pulls(head=BRANCH, base="main", state="all"),
@@ -188,6 +188,12 @@ async def test_a_role_is_the_role_name_and_is_remembered_for_a_minute() -> None:
     assert len(wire.sent) == 2
 
 
+@pytest.mark.parametrize("folded", ["admin", "write", "read"])
+async def test_a_role_that_an_organisation_made_up_counts_as_what_it_may_do(folded: str) -> None:
+    repo, _ = answering(200, {"permission": folded, "role_name": "release-manager"})
+    assert await repo.role_of("ann") == folded
+
+
 async def test_a_stranger_has_no_role() -> None:
     repo, _ = answering(404, {"message": "Not Found"})
     assert await repo.role_of("nobody") == "none"
@@ -256,7 +262,7 @@ async def test_buttons_go_out_with_a_completed_check_only() -> None:
     assert len(wire.body()["output"]["annotations"]) == 50
     running = Check(status=CheckStatus.IN_PROGRESS, buttons=FULL_CHECK.buttons)
     await repo.update_check(1, running)
-    assert wire.body() == {"status": "in_progress"}
+    assert wire.body() == {"status": "in_progress", "actions": []}, "what was there before, goes"
 
 
 async def test_a_pull_request_is_read_as_it_is() -> None:

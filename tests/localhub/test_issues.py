@@ -118,6 +118,7 @@ async def test_locked_deleted_moved_and_archived_say_so(shop: Shop) -> None:
     moved = await shop.bot("GET", "/issues/3")
     assert moved.status_code == 301
     assert (await shop.bot("GET", _path(shop, moved))).json()["title"] == "moved"
+    assert (await shop.bot("GET", "/issues/3/events")).status_code == 404, "is not led on"
     shop.hub.configure(shop.repo, archived=True)
     refused = await shop.bot("POST", "/issues", {"title": "x"})
     assert "archived" in refused.json()["message"]

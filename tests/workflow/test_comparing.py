@@ -1,6 +1,8 @@
 """The sweep: whatever GitHub has told nobody is made good, and little is asked for it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -144,16 +146,29 @@ async def test_many_missed_issues_are_started_in_helpings_and_the_next_round_is_
     assert rounds == 2
 
 
-async def test_what_was_labelled_a_moment_ago_is_left_to_its_delivery_for_one_round(
+async def test_what_was_labelled_a_moment_ago_is_left_to_its_delivery_for_a_minute(
     desk: Desk,
 ) -> None:
     (issue,) = await labelled(desk, 1)
+    wanted: list[float] = []
+    sweep = replace(reconciler(desk), again=wanted.append)
     before = len(desk.hub.calls)
-    await reconciler(desk).compare()
+    await sweep.compare()
     assert await desk.latest(issue) is None
     assert not [call for call in desk.hub.calls[before:] if call.path.endswith("/events")]
-    await reconciler(desk).compare()
+    assert wanted == [SETTLED_S], "and not a quarter of an hour"
+    await desk.owner.comment(desk.repository, issue, "Any news?")  # changed again meanwhile
+    await sweep.compare()
     assert await desk.latest(issue) is not None
+    assert wanted == [SETTLED_S]
+
+
+async def test_a_round_that_the_sweep_asks_for_comes_at_its_time(desk: Desk) -> None:
+    [compare] = [sweep for sweep in desk.house.daemon._sweeps if sweep.name == "compare"]
+    reconciler(desk).again(0.01)
+    assert not compare.bell.is_set()
+    async with asyncio.timeout(5):
+        await compare.bell.wait()
 
 
 async def test_an_idle_repository_costs_one_free_question_a_round(desk: Desk) -> None:

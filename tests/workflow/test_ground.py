@@ -298,11 +298,20 @@ async def test_a_locked_issue_takes_no_comment_and_its_label_still_tells_the_tru
     with pytest.raises(Refused, match="locked"):
         await desk.house.contexts.painter.paint(task)
     assert desk.labels(issue) == {"chimera:queued"}
+    await desk.house.contexts.painter.paint_now(task)  # a merge that wants it shown goes on
     path = f"/repos/{desk.repository.full_name}/issues/{issue}/lock"
     await desk.owner.ask("DELETE", path)
     desk.clock.at += 900
     await desk.house.contexts.painter.paint(task)
     assert len(desk.ours(issue)) == 1, "and is told in words as soon as it is unlocked"
+
+
+async def test_a_step_that_wants_its_checks_shown_hears_that_they_are_refused(desk: Desk) -> None:
+    task = await task_in(desk, "run")
+    ended = await desk.house.queue.change(task.id, lambda now: replace(now, status=Status.FAILED))
+    desk.hub.faults.add("*", "/check-runs", status=422)
+    with pytest.raises(Refused, match="check-runs"):
+        await desk.house.contexts.painter.paint_now(ended)
 
 
 @pytest.mark.parametrize(("act", "again"), [(uninstalled, False), (suspended, True)])

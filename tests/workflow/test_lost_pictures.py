@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain import Task
+from bot.errors import StepError
 from bot.workflow.report.checks import GUARDIAN, TASK
 from tests.conversation.desk import Desk, open_desk
 from tests.conversation.states import states
@@ -61,3 +62,30 @@ async def test_what_a_lost_painter_left_spinning_ends_when_the_head_moves_on(
     assert await queue.save_picture(task.id, before, was=await queue.picture(task.id))
     await becomes(desk, task, "running", await push(desk, "b\n"))
     assert spinning(desk, sha) == []
+
+
+async def test_an_update_whose_answer_was_lost_may_have_been_carried_out(desk: Desk) -> None:
+    sha = await push(desk, "a\n")
+    task = await desk.task(await desk.issue())
+    await desk.owner.open_pull(desk.repository, BRANCH, "A wish")
+    await desk.read()
+    await becomes(desk, task, "completed", sha)  # a success, and without buttons
+    desk.hub.faults.add("PATCH", "/check-runs/", status=502, apply=True)
+    with pytest.raises(StepError):
+        await becomes(desk, task, "running", sha)
+    assert TASK in spinning(desk, sha)
+    await becomes(desk, task, "running", await push(desk, "b\n"))
+    assert spinning(desk, sha) == []
+
+
+async def test_an_edit_whose_answer_was_lost_is_not_taken_for_the_text_before(desk: Desk) -> None:
+    task = await desk.task(issue := await desk.issue())
+    [before] = desk.ours(issue)
+    desk.hub.faults.add("PATCH", "/comments/", status=502, apply=True)
+    await desk.house.queue.change(task.id, states("a" * 40)["decision"])
+    with pytest.raises(StepError):
+        await desk.passes(120)
+    assert desk.ours(issue) != [before]
+    await desk.house.queue.change(task.id, lambda now: replace(task, fence=now.fence))
+    await desk.passes(120)
+    assert desk.ours(issue) == [before]
