@@ -48,6 +48,7 @@ from bot.workflow.executor import ChimeraExecutor
 from bot.workflow.intake import Intake
 from bot.workflow.intake_places import PlaceIntake
 from bot.workflow.intake_pulls import PullIntake
+from bot.workflow.intake_runs import RunIntake
 from bot.workflow.phases.step import AgentsRegistry
 from bot.workflow.reconcile import Reconciler
 from bot.workflow.sharing import share_limits
@@ -223,14 +224,15 @@ def _intake(
     )
     return Intake(
         queue=tools.queue,
-        lasting=tools.lasting,
         starter=starter,
         commander=commander,
         pulls=pulls,
         places=PlaceIntake(
             queue=tools.queue, survey=contexts.survey, stop=pool.cancel, look_over=compare_now.set
         ),
+        runs=RunIntake(queue=tools.queue, lasting=tools.lasting, now=tools.now),
         check_again=contexts.painter.check_again,
+        app_of=contexts.app,
     )
 
 
@@ -248,6 +250,9 @@ def _reconciler(
         origin = tools.origin_of(repo)
         return await tools.git.branches(origin.url, prefix, await origin.token())
 
+    def again(seconds: float) -> None:
+        asyncio.get_running_loop().call_later(seconds, compare_now.set)
+
     comparer = Comparer(
         queue=tools.queue,
         starter=starter,
@@ -262,7 +267,7 @@ def _reconciler(
         lasting=tools.lasting,
         app=App(tools.github),
         comparer=comparer,
-        again=compare_now.set,
+        again=again,
     )
 
 
@@ -283,7 +288,6 @@ def _web_parts(
         contexts,
         pool,
         data_dir=settings.data_dir,
-        config_of=config_of,
         silent=daemon.pulse.silent,
         now=tools.now,
     )

@@ -12,6 +12,7 @@ from bot.facts import Facts, Spend
 DEFAULT_PRIORITY = 5
 MIN_PRIORITY = 1
 MAX_PRIORITY = 10
+MAX_FEATURE = 60_000  #: characters of a wish: an issue of GitHub, with our lines, has 65,536
 
 
 class Phase(StrEnum):
@@ -242,6 +243,15 @@ class Task:
     @property
     def phase(self) -> Phase:
         return self.cursor.phase
+
+    @property
+    def waits_for(self) -> Wait | None:
+        """What holds it up now: a wait that is over stays in `wait`, for the step to which it led.
+
+        A hold is the one wait that is in the queue.
+        """
+        holds = self.wait is not None and self.wait.on is WaitFor.HOLD
+        return self.wait if holds or self.status is Status.WAITING else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,10 +107,13 @@ class Refused(StepError):
 
 
 def is_gone(error: BaseException | None) -> bool:
-    """Whether GitHub says that what was asked for is not there, or not there for us, any more."""
+    """Whether GitHub says that what was asked for is not there, or not there for us, any more.
+
+    It has 422 for that, too: a check on a commit that is not there.
+    """
     if isinstance(error, AuthFailed):
         return is_gone(error.__cause__)  # a token for an installation that is gone
-    return isinstance(error, Refused) and error.missing
+    return isinstance(error, Refused) and (error.missing or error.status == 422)
 
 
 class Conflict(StepError):

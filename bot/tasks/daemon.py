@@ -17,7 +17,7 @@ from structlog.contextvars import bound_contextvars
 
 from bot import log
 from bot.domain import Task
-from bot.errors import Refused, is_gone
+from bot.errors import Refused, StepError, is_gone
 from bot.tasks.base import Clock, ids
 from bot.tasks.inbox import InboxRow
 from bot.tasks.opening import Alone, Company
@@ -188,12 +188,19 @@ class ChimeraDaemon:
                 await self._unread(row, error)
 
     async def _unread(self, row: InboxRow, error: Exception) -> None:
+        what = row.event_name
+        retry_at = self._now() + _backoff_s(INTAKE_RETRY_S, row.tries)
         if is_gone(error) and row.tries >= GONE_TRIES:
-            _log.info("delivery about what is gone", event_name=row.event_name, error=str(error))
+            _log.info("delivery about what is gone", event_name=what, error=str(error))
             await self._queue.inbox_done(row.id, f"gone: {error}")
             return
-        _log.error("delivery could not be read", event_name=row.event_name, exc_info=error)
-        retry_at = self._now() + _backoff_s(INTAKE_RETRY_S, row.tries)
+        if is_gone(error):
+            _log.info("delivery about what is not there yet", event_name=what, error=str(error))
+        elif isinstance(error, StepError):  # a limit, or trouble at GitHub: nobody here erred
+            _log.warning("delivery could not be read", event_name=what, error=str(error))
+            retry_at = max(retry_at, error.retry_at or 0.0)
+        else:
+            _log.error("delivery could not be read", event_name=what, exc_info=error)
         await self._queue.inbox_failed(row.id, f"{type(error).__name__}: {error}", retry_at)
 
     async def _wake(self) -> None:
@@ -221,6 +228,9 @@ class ChimeraDaemon:
                     next_due = await self._paint(due.task)
             except Refused as refusal:
                 await self._refused(due, refusal)
+            except StepError as error:  # a limit, or trouble at GitHub: nobody here erred
+                _log.warning("picture put off", tries=due.tries, error=str(error))
+                await self._paint_later(due, error.retry_at or 0.0)
             except Exception:
                 _log.exception("picture could not be painted")
                 await self._paint_later(due)
@@ -235,9 +245,9 @@ class ChimeraDaemon:
         else:
             await self._paint_later(due)
 
-    async def _paint_later(self, due: DuePicture) -> None:
+    async def _paint_later(self, due: DuePicture, not_before: float = 0.0) -> None:
         retry_at = self._now() + _backoff_s(PAINT_RETRY_S, due.tries)
-        await self._queue.picture_failed(due, retry_at)
+        await self._queue.picture_failed(due, max(retry_at, not_before))
 
     async def _ring_or(self, bell: asyncio.Event, at: float | None) -> None:
         """Sleep until the bell rings or the instant has come."""
@@ -285,6 +295,8 @@ def _sweeping(
         try:
             async with asyncio.timeout(most_s):
                 await sweep.run()
+        except StepError as error:  # a limit, or trouble at GitHub: the next round asks again
+            _log.warning("sweep put off", sweep=sweep.name, error=str(error))
         except Exception:
             _log.exception("sweep failed", sweep=sweep.name)
 

@@ -25,6 +25,7 @@ from bot.tasks.sqlite_tx import SqliteTx
 from bot.tasks.store import Tx
 
 STORE_FILE = "chimera.db"  #: the store's name in the data directory
+OWNER_ONLY = 0o600  #: it holds what people and agents have said, and a key of ours
 BUSY_S = 5.0  #: how long another process may hold the lock before we say no
 READERS = 2  #: an open reader holds up WAL checkpoints, so there are few and they are brief
 CACHE_KIB = 32_768  #: taken as needed; holds the claim's indexes of a million queued tasks
@@ -52,6 +53,8 @@ class SqliteStore:
         connections: list[_Connection] = []
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                path.touch(OWNER_ONLY)  # SQLite gives its other files the mode of this one
             connections.append(await _Connection.open(path))
             await connections[0].call(_prepare, path)
             for _ in range(READERS):
@@ -263,6 +266,7 @@ def _copy(raw: sqlite3.Connection, target: Path) -> None:
     part = target.with_name(f"{target.name}.part")
     part.unlink(missing_ok=True)
     try:
+        part.touch(OWNER_ONLY)
         with closing(sqlite3.connect(part)) as copy:
             raw.backup(copy)
         with part.open("rb") as written:

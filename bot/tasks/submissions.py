@@ -64,6 +64,15 @@ class Submissions(Group):
             self._ring_for(task.status, task.id)
         return task, created
 
+    async def submitted(self, idempotency_key: str, request_hash: str) -> Task | None:
+        """The task that a request with this key became; raises InputError for another request."""
+
+        def look(tx: Tx) -> Task | None:
+            row = _by_key(tx, idempotency_key, request_hash)
+            return task_from(row) if row else None
+
+        return await self._store.read(look)
+
     async def labelled_again(self, task_id: str, label_event_id: str) -> None:
         """A task knows a newer label event: the same event, told later, starts no other task."""
         params = {"id": task_id, "event": label_event_id}

@@ -6,8 +6,7 @@ A token goes by its scope, a person by their role in the task's repository, as i
 from starlette.responses import RedirectResponse, Response
 
 from bot.config.choices import Verb
-from bot.domain import Actor, Task
-from bot.errors import NotPermitted, WrongState
+from bot.domain import Task
 from bot.web.auth import Scope
 from bot.web.call import Call
 from bot.web.deliveries import require_all_repositories
@@ -15,8 +14,7 @@ from bot.web.frame import own_form
 from bot.web.problem import Problem
 from bot.web.session import COOKIE
 from bot.web.sign_in import here
-from bot.workflow.commands import Command, spec_of
-from bot.workflow.steering import steered
+from bot.workflow.steering import is_possible
 
 DISCARD = "discard"  #: of a dead task; in a comment it is `cancel`
 _GATE = frozenset({Verb.APPROVE, Verb.REJECT, Verb.ROLLBACK})
@@ -81,21 +79,7 @@ async def permitted(call: Call, task: Task) -> frozenset[Verb]:
 
 async def offered(call: Call, task: Task) -> frozenset[Verb]:
     """What this client may do with this task now."""
-    at = call.parts.now()
-    return frozenset(verb for verb in await permitted(call, task) if _possible(task, verb, at))
-
-
-def _possible(task: Task, verb: Verb, at: float) -> bool:
-    """Whether the command would be refused for the state that the task is in."""
-    if task.status not in spec_of(verb).statuses:
-        return False
-    if verb is Verb.CANCEL:
-        return True
-    try:
-        steered(task, Command(verb=verb), Actor(login="", id=0), at)
-    except (WrongState, NotPermitted):
-        return False
-    return True
+    return frozenset(verb for verb in await permitted(call, task) if is_possible(task, verb))
 
 
 async def _require(call: Call, task: Task, verb: Verb) -> None:

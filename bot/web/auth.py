@@ -60,7 +60,7 @@ class Principal:
 
 async def admit(request: Request, parts: WebParts, sessions: Sessions, needed: Scope) -> Principal:
     """Who this is. Raises Problem 401 (not known) or 403 (known, or local, and not allowed)."""
-    _refuse_foreign_pages(request)
+    refuse_foreign_pages(request)
     who = await _known(request, parts, sessions)
     if not who.may(needed):
         raise Problem(403, f"{who.name!r} lacks the scope {needed.value!r}.")
@@ -157,8 +157,11 @@ def _host_of(request: Request) -> str:
         return ""
 
 
-def _refuse_foreign_pages(request: Request) -> None:
-    """A browser says from which page a request comes; another site's page may change nothing."""
+def refuse_foreign_pages(request: Request) -> None:
+    """A browser says from which page a request comes; another site's page may change nothing.
+
+    Raises Problem 403.
+    """
     if request.method in SAFE:
         return
     origin = request.headers.get("origin")

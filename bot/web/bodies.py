@@ -10,12 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic_core import ErrorDetails, PydanticCustomError
 from starlette.requests import Request
 
-from bot.domain import DEFAULT_PRIORITY, MAX_PRIORITY, MIN_PRIORITY, Phase, Status
+from bot.domain import DEFAULT_PRIORITY, MAX_FEATURE, MAX_PRIORITY, MIN_PRIORITY, Phase, Status
 from bot.tasks.inbox import InboxState
 from bot.web.body import BodyReader
 from bot.web.problem import Problem, Wrong
 
-MAX_FEATURE = 60_000  #: characters; an issue's body may have 65,536, and we add a few lines
 MAX_URL = 2048
 MAX_PAGE = 200
 MAX_FORM = 16 * 1024  #: bytes; the dashboard's forms have two fields

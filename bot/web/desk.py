@@ -1,13 +1,12 @@
 """What the API and the dashboard's buttons do to tasks, and how healthy the parts are."""
 
 import shutil
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bot.config.choices import Verb
-from bot.config.repo import RepoConfig
 from bot.domain import Actor, Phase, RepoRef, Role, Status, Task
 from bot.errors import InputError, NotPermitted, Refused
 from bot.github.app import App
@@ -15,13 +14,14 @@ from bot.tasks.lasting import BreakerState
 from bot.tasks.pool import ExecutorPool
 from bot.tasks.queue import TaskQueue
 from bot.web.parts import HealthPart, Money, Submission
+from bot.workflow.command_grammar import parse_commands
 from bot.workflow.command_lines import PREFIX
-from bot.workflow.commands import Command, Misspelt, parse_commands, spec_of
+from bot.workflow.commands import Command, Misspelt, spec_of
 from bot.workflow.context import Contexts, Tools
 from bot.workflow.evidence import bundle
 from bot.workflow.executor import create_chimera_task
 from bot.workflow.purse import SCOPE
-from bot.workflow.steering import check_self_approval, steered
+from bot.workflow.steering import check_self_approval, journaled, steered
 
 MONEY_DAYS = 28
 DISK_FREE_MB = 500  #: below this, checkouts and the store are in danger
@@ -37,7 +37,6 @@ class Desk:
         pool: ExecutorPool,
         *,
         data_dir: Path,
-        config_of: Callable[[RepoRef], Awaitable[RepoConfig]],
         silent: Callable[[], Mapping[str, float]],
         now: Callable[[], float],
     ) -> None:
@@ -45,7 +44,6 @@ class Desk:
         self._contexts = contexts
         self._pool = pool
         self._data_dir = data_dir
-        self._config_of = config_of
         self._silent = silent
         self._now = now
 
@@ -56,12 +54,17 @@ class Desk:
     async def submit(self, wish: Submission) -> Task:
         """The task of a submission; its issue is opened as its first step.
 
-        Raises InputError where the App is not installed, NotPermitted outside of the token's
-        repositories.
+        Raises InputError where the App is not installed, or the named issue is none that can be
+        worked on; NotPermitted outside of the token's repositories.
         """
+        key, request_hash = wish.idempotency_key, wish.request_hash
+        if key and (known := await self._queue.submitted(key, request_hash)):
+            return known  # its issue may have been closed since, by the task itself
         repo = await self._repository(wish.repository)
         if wish.by_repos is not None and repo.id not in wish.by_repos:
             raise NotPermitted(f"this token has no access to {repo.full_name}")
+        if wish.issue:
+            await self._check_issue(repo, wish.issue)
         task = create_chimera_task(
             feature=wish.feature,
             target_url=wish.target_url,
@@ -72,8 +75,8 @@ class Desk:
         )
         made, _ = await self._queue.submit(
             replace(task, issue=wish.issue),
-            idempotency_key=wish.idempotency_key,
-            request_hash=wish.request_hash,
+            idempotency_key=key,
+            request_hash=request_hash,
         )
         return made
 
@@ -98,7 +101,7 @@ class Desk:
             return await self.cancel(task_id, by)
         task = await self._queue.get(task_id)
         if verb is Verb.APPROVE and task.repo is not None:
-            config = await self._config_of(task.repo)
+            config = (await self._tools.configs.shown(task)).config
             check_self_approval(
                 task,
                 Actor(login=by, id=0),
@@ -150,9 +153,11 @@ class Desk:
 
     async def _steer(self, task_id: str, by: str, command: Command, *, via: str = "api") -> Task:
         actor, at = Actor(login=by, id=0), self._now()
+        before = await self._queue.get(task_id)
         return await self._queue.change(
             task_id,
             lambda task: steered(task, command, actor, at, via=via),
+            line=journaled(before, command, actor, at),
             expect=spec_of(command.verb).statuses,
         )
 
@@ -174,6 +179,19 @@ class Desk:
                 ) from error
             raise
         return replace(found.ref, installation_id=installation.id)
+
+    async def _check_issue(self, repo: RepoRef, number: int) -> None:
+        """It is there, it is an issue, and it is open; else money would be spent for nothing."""
+        try:
+            issue = await self._contexts.repo(repo).issue(number)
+        except Refused as error:
+            if error.missing:
+                raise InputError(f"issue: {repo.full_name} has no #{number}") from error
+            raise
+        if issue.is_pull:
+            raise InputError(f"issue: #{number} is a pull request; name an issue, or none")
+        if issue.state != "open":
+            raise InputError(f"issue: #{number} is {issue.state}; open it again, or name none")
 
     def _hub(self) -> HealthPart:
         github = self._tools.github

@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator
 from starlette.responses import Response, StreamingResponse
 
 from bot.domain import JournalLine
+from bot.errors import ChimeraError
+from bot.web.auth import Scope, admit
 from bot.web.bodies import StreamFrom, read_query
 from bot.web.call import Call
 from bot.web.problem import RETRY_AFTER_S, Problem, Wrong, masked
@@ -17,6 +19,7 @@ from bot.web.shapes import line_out
 
 KEEP_ALIVE_S = 15.0  #: a comment goes out at least this often, so that proxies keep the stream
 PAGE = 100  #: steps read at once
+RECHECK_S = 15.0  #: between two looks whether who opened a stream would still be let in
 MAX_STREAMS = 200  #: open at one time; each holds a connection and no thread
 _MAX_ID = 2**62
 
@@ -52,6 +55,25 @@ async def rung(bell: asyncio.Event, within_s: float) -> bool:
     return True
 
 
+class Welcome:
+    """How long a stream goes on: while the server runs, and its listener may hear the same."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._look_at = call.parts.now() + RECHECK_S
+
+    async def lasts(self) -> bool:
+        """Asked before every round; the credentials are looked at now and then."""
+        parts, call = self._call.parts, self._call
+        if parts.draining() or parts.now() < self._look_at:
+            return not parts.draining()
+        self._look_at = parts.now() + RECHECK_S
+        try:
+            return await admit(call.request, parts, call.sessions, Scope.READ) == call.who
+        except (Problem, ChimeraError):
+            return False
+
+
 def _stream(call: Call, after: int, task_id: str | None) -> Response:
     refuse_too_many(call)
     return StreamingResponse(
@@ -65,7 +87,8 @@ async def _events(call: Call, after: int, task_id: str | None) -> AsyncIterator[
     visible: dict[str, bool] = {}
     with call.parts.queue.bells.changes.listening():
         yield "retry: 2000\n\n"
-        while not call.parts.draining():
+        welcome = Welcome(call)
+        while await welcome.lasts():
             bell = call.parts.queue.bells.changes.bell
             steps = await call.parts.queue.journal_after(after, task_id=task_id, limit=PAGE)
             for rowid, line in steps:

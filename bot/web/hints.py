@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from bot.errors import NotFound
 from bot.web.call import MAX_ID, Call
-from bot.web.events import KEEP_ALIVE_S, refuse_too_many, rung
+from bot.web.events import KEEP_ALIVE_S, Welcome, refuse_too_many, rung
 
 SPACING_S = 1.0  #: between two hints; what changes meanwhile shares the next one
 NAMED = 20  #: tasks that one hint names; more are "several"
@@ -41,7 +41,8 @@ async def _hints(call: Call, wanted: str, seen: int) -> AsyncIterator[str]:
     changes = call.parts.queue.bells.changes
     with changes.listening():
         yield "retry: 2000\n\n"
-        while not call.parts.draining():
+        welcome = Welcome(call)
+        while await welcome.lasts():
             bell, changed, seen = changes.bell, changes.since(seen), changes.last
             if changed is None or (changed := await _shown(call, changed, wanted)):
                 yield _hint(seen, changed)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from starlette.responses import Response
 
@@ -22,6 +21,7 @@ from bot.web.estimates import left, starts_in
 from bot.web.frame import frame
 from bot.web.parts import HealthPart, Money
 from bot.web.problem import Problem
+from bot.web.queued import held_up
 from bot.web.render import page
 from bot.web.statistics import statistics
 from bot.web.steps import Step, steps
@@ -61,7 +61,7 @@ async def overview(call: Call) -> Response:
     """What a person wants to know first, first."""
     history = await call.history.get()
     parked = await _tasks(call, Status.WAITING, limit=PARKED)
-    asking = [t for t in parked if t.wait is not None and t.wait.on.needs_person]
+    asking = [t for t in parked if t.waits_for is not None and t.waits_for.on.needs_person]
     parked = [t for t in parked if t not in asking]
     pulse = await _pulse(call, history) if call.who.repos is None else None
     return page(
@@ -163,8 +163,8 @@ def _card(task: Task, why: str, *, place: int = 0, eta: str = "") -> Card:
 
 
 def _reason(task: Task) -> str:
-    if task.wait is not None:
-        return task.wait.reason
+    if task.waits_for is not None:
+        return task.waits_for.reason
     return f"to be cancelled, asked for by {task.cancel_by}" if task.cancel_by else ""
 
 
@@ -178,25 +178,13 @@ async def _queue(call: Call, history: History, slots: int) -> list[Card]:
     return [
         _card(
             task,
-            _held_up(task, lanes[task.repo], call.parts.now()),
+            held_up(task, lanes[task.repo], call.parts.now()),
             place=place,
             eta=starts_in(place, slots, history),
         )
         for place, task in enumerate(front, start=1)
         if call.who.may_see(task)
     ]
-
-
-def _held_up(task: Task, lane: Lane, now: float) -> str:
-    """Why a queued task does not start."""
-    if lane.held_by:
-        why = f" ({lane.hold_reason})" if lane.hold_reason else ""
-        return f"starts are held by {lane.held_by}{why}"
-    if task.run_at > now:
-        return f"not before {datetime.fromtimestamp(task.run_at, UTC):%H:%M:%S} UTC"
-    if lane.limit and task.repo is not None:
-        return f"{lane.limit} of {task.repo.full_name} run already, which is its limit"
-    return "waits for a free slot"
 
 
 async def _pulse(call: Call, history: History) -> Pulse:

@@ -260,6 +260,12 @@ def _page_trouble(request: Request, problem: Problem) -> Response:
 
 
 def _http_trouble(_request: Request, error: Exception) -> Response:
-    """Starlette's own refusals (404, 405) as problem documents."""
+    """Starlette's own refusals (404, 405) as problem documents, with where to look."""
     assert isinstance(error, HTTPException)
-    return Problem(error.status_code, error.detail, headers=error.headers).response()
+    headers, detail = error.headers or {}, error.detail
+    match error.status_code:
+        case 404:
+            detail = "Nothing is here. /openapi.json describes the API; the dashboard is at /."
+        case 405:
+            detail = f"Here only {headers.get('Allow', 'other methods')}; see /openapi.json."
+    return Problem(error.status_code, detail, headers=headers).response()

@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from bot.errors import ChimeraError, NotPermitted
 from bot.log import get
-from bot.web.auth import LOGIN, PERSON
+from bot.web.auth import LOGIN, PERSON, refuse_foreign_pages
 from bot.web.bodies import read_form
 from bot.web.frame import bare
 from bot.web.parts import WebParts
@@ -45,6 +45,7 @@ class SignIn:
     async def submit(self, request: Request) -> Response:
         """A session for the holder of a token; the same words for every refusal."""
         try:
+            refuse_foreign_pages(request)  # it could sign its visitor in as somebody else
             form = await read_form(request)
         except Problem as problem:
             return self._page(problem.detail, problem.status)

@@ -7,12 +7,14 @@ from starlette.responses import Response
 
 from bot.domain import JournalLine, Outcome, Phase, Status, Task
 from bot.facts import Proof
+from bot.tasks.views import Lane
 from bot.web import hints
 from bot.web.acting import offered
 from bot.web.call import Call
 from bot.web.estimates import left
 from bot.web.frame import frame
 from bot.web.gantt import chart
+from bot.web.queued import held_up
 from bot.web.render import OUTCOME_ICONS, page
 from bot.web.steps import steps
 from bot.web.transcripts import runs_of
@@ -38,7 +40,8 @@ async def task_page(call: Call) -> Response:
     """Everything about one task."""
     task = await call.task()
     lines = await call.parts.queue.journal(task.id)
-    queued = task.status is Status.QUEUED
+    queue, queued = call.parts.queue, task.status is Status.QUEUED
+    lane = await queue.lane(task.repo) if queued else Lane()
     return page(
         "task.html",
         **frame(call, hints=hints.address(call, task.id), moves=not task.status.ended),
@@ -48,7 +51,8 @@ async def task_page(call: Call) -> Response:
         steps=steps(task),
         chart=chart(lines, task, call.parts.now()),
         proofs=proofs(task),
-        position=await call.parts.queue.position(task.id) if queued else None,
+        position=await queue.position(task.id) if queued else None,
+        held_up=held_up(task, lane, call.parts.now()) if queued else "",
         eta=left(task, await call.history.get()),
         hub=call.parts.settings.hub_html_url.rstrip("/"),
         offers=await offered(call, task),

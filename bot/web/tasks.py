@@ -21,6 +21,7 @@ from bot.web.call import Call, answer
 from bot.web.parts import Submission
 from bot.web.phases import TaskDetail, task_detail
 from bot.web.problem import RETRY_AFTER_S, Problem, Wrong, json_response
+from bot.web.queued import on_hold
 from bot.web.shapes import Accepted, TaskPage, journal_out, task_out
 
 _KEY = re.compile(r"[!-~]{1,255}")
@@ -133,6 +134,8 @@ async def _page(call: Call, wanted: DeadFilter, status: Sequence[Status]) -> Res
 async def _shown(call: Call, task: Task) -> TaskDetail:
     queue, queued = call.parts.queue, task.status is Status.QUEUED
     position = await queue.position(task.id) if queued else None
+    if queued:
+        task = on_hold(task, await queue.lane(task.repo), call.parts.now())
     return task_detail(task, await queue.journal(task.id), position=position)
 
 

@@ -13,7 +13,7 @@ from bot.workflow.phases.step import Ctx
 from bot.workflow.report.marker import signed
 from bot.workflow.report.pull import thread_reply
 
-UNSAID = "The change was made with this remark in mind; see the commit."
+UNSAID = "The coder was given this remark and answered nothing; the commit shows what it did."
 
 
 async def answer_threads(

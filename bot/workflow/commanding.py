@@ -5,7 +5,6 @@ when the person may not. What needs words stands in the status comment, never in
 """
 
 import hashlib
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -19,17 +18,17 @@ from bot.log import get
 from bot.tasks.lasting import Lasting
 from bot.tasks.ledger import Ledger
 from bot.tasks.queue import TaskQueue
+from bot.workflow import given
 from bot.workflow.commands import Command, Misspelt, least_role, spec_of
 from bot.workflow.effects import Effects, Remote, place_of
 from bot.workflow.report import answers
 from bot.workflow.report.marker import read_marker, signed
 from bot.workflow.report.view import View
 from bot.workflow.starting import Starter
-from bot.workflow.steering import check_self_approval, steered
+from bot.workflow.steering import check_self_approval, journaled, steered
 
 log = get("workflow")
 
-ANSWERS_KEPT = 3
 STEERING = frozenset(
     {
         Verb.RETRY,
@@ -86,7 +85,7 @@ class Commander:
     async def _one(self, asked: Asked, command: Command | Misspelt) -> str:
         task = await self._task(asked)
         if isinstance(command, Misspelt):
-            await self._answer(asked, task, answers.misspelt(command))
+            await self._answer(asked, task, answers.misspelt(command), of_state=False)
             return "confused"
         config = await self.starter.config_for(asked.repo, task)
         role = await self.repo_of(asked.repo).role_of(asked.actor.login)
@@ -96,7 +95,8 @@ class Commander:
         spec = spec_of(command.verb)
         status = task.status if task is not None else None
         if (status is None and spec.needs_task) or (status and status not in spec.statuses):
-            await self._answer(asked, task, answers.wrong_state(command.verb, task))
+            text = answers.wrong_state(command.verb, task)
+            await self._answer(asked, task, text, of_state=True)
             return "confused"
         try:
             await self._do(asked, command, task)
@@ -104,7 +104,8 @@ class Commander:
             log.info("command_refused", verb=command.verb, by=asked.actor.login, why=str(refusal))
             return "-1"
         except WrongState as refusal:
-            await self._answer(asked, task, answers.refused(command.verb, str(refusal)))
+            text = answers.refused(command.verb, str(refusal), task)
+            await self._answer(asked, task, text, of_state=True)
             return "confused"
         log.info("command_done", verb=command.verb, by=asked.actor.login, task=task and task.id)
         return "rocket"
@@ -137,6 +138,7 @@ class Commander:
         changed = await self.queue.change(
             task.id,
             lambda now: steered(now, command, asked.actor, at, via=asked.via),
+            line=journaled(task, command, asked.actor, at),
             expect=spec_of(command.verb).statuses,
         )
         if task.status is Status.RUNNING and changed.status is not Status.RUNNING:
@@ -173,7 +175,8 @@ class Commander:
             case _:
                 raise WrongState("this cannot be done here yet")
         if task is not None:
-            await self._answer(asked, task, text)
+            of_state = command.verb in (Verb.STATUS, Verb.EXPLAIN)
+            await self._answer(asked, task, text, of_state=of_state)
         else:
             await self._reply(asked, text)
 
@@ -215,15 +218,12 @@ class Commander:
         found = await self.queue.find(asked.repo.id, asked.issue)
         return found or await self.queue.find_by_pull(asked.repo.id, asked.issue)
 
-    async def _answer(self, asked: Asked, task: Task | None, text: str) -> None:
+    async def _answer(self, asked: Asked, task: Task | None, text: str, *, of_state: bool) -> None:
         """Show it in the status comment, beside the last few others."""
         if task is None:
             return
-        key, at = answers_key(task.id), self.now()
-        known = json.loads(await self.lasting.value(key) or "[]")
-        others = [one for one in known if not one.startswith(text)]
-        stamped = answers.stamped(text, asked.actor.login, at, task.created_at)
-        await self.lasting.put(key, json.dumps([*others, stamped][-ANSWERS_KEPT:]))
+        stamp = answers.stamp(asked.actor.login, self.now(), task.created_at)
+        await given.give(self.lasting, task, text, stamp, of_state=of_state)
         await self.queue.picture_soon(task.id)
 
     async def _react(self, asked: Asked, content: str) -> None:
@@ -244,11 +244,6 @@ class Commander:
         return Effects(self.ledger, self.now, task_id=owner, fence=None, quiet_s=0.0, place=place)
 
 
-def answers_key(task_id: str) -> str:
-    """Where the answers that the status comment shows are kept."""
-    return f"answers:{task_id}"
-
-
 def _covers(role: str, least: RepoRole) -> bool:
-    """Roles that an organisation made up cover what their base role is not known to: nothing."""
+    """Whoever has no role, or none that is known, may do nothing."""
     return role in set(RepoRole) and RepoRole(role).covers(least)

@@ -13,7 +13,7 @@ from enum import StrEnum
 from bot.agents.replies import DeployPlan
 from bot.domain import Role, Task, WaitFor
 from bot.effects import EffectKind
-from bot.errors import Refused, StepError, Uncertain
+from bot.errors import ConfigError, Refused, StepError, Uncertain
 from bot.facts import Deployment
 from bot.github.repo import Repo
 from bot.log import get
@@ -26,7 +26,9 @@ log = get("workflow")
 
 NOTICE = "chimera-deployed"  #: title of the notice by which a job says what it deployed
 CLOCK_SKEW_S = 3 * 3600.0  #: between us and GitHub, when runs are looked up by time
+NO_INPUT = 422  #: GitHub's answer where the workflow takes no dispatch, or not these inputs
 HELD = "waiting"  #: a run's status while the reviewers of its environment have not decided
+RULES_S = 15.0  #: in which protection rules that are programs have answered
 LOOK_EVERY_S = 300.0  #: where no delivery comes, the run is looked at this often
 
 
@@ -68,7 +70,10 @@ async def plan(task: Task, ctx: Ctx, kind: str, workflow: str, sha: str) -> Depl
 async def deploy(
     task: Task, ctx: Ctx, repo: Repo, workflow: str, environment: str, sha: str, name: str
 ) -> Deployment:
-    """Has one run dispatched for this name, which is unique within the task."""
+    """Has one run dispatched for this name, which is unique within the task.
+
+    Raises ConfigError where the workflow cannot be dispatched by anybody.
+    """
     key = f"{task.id}/{name}"
     since = ctx.now()
     inputs = {"environment": environment, "sha": sha, "key": key}
@@ -97,6 +102,9 @@ async def deploy(
         )
     except StepError as error:
         error.dependency = dependency
+        why = await _undispatchable(repo, workflow, error) if isinstance(error, Refused) else ""
+        if why:
+            raise ConfigError(f"`{workflow}` cannot deploy to `{environment}`: {why}") from error
         raise
     await ctx.breakers.succeeded(dependency)
     return Deployment(
@@ -109,6 +117,21 @@ async def deploy(
     )
 
 
+async def _undispatchable(repo: Repo, workflow: str, refusal: Refused) -> str:
+    """What is wrong with the workflow itself, where that is why GitHub does not start it."""
+    if refusal.status == NO_INPUT:
+        return f"GitHub says {str(refusal).partition(': ')[2]}"
+    if not refusal.missing:
+        return ""
+    there = [one.path.rpartition("/")[2] for one in await repo.workflows()]
+    if workflow.rpartition("/")[2] in there:
+        return ""
+    return (
+        f"`.github/workflows` of `{repo.repo.default_branch}` has no such file; add it, or name "
+        "another one in chimera.yml and start anew, for a task keeps the file it began with"
+    )
+
+
 async def stand(ctx: Ctx, repo: Repo, made: Deployment, *, configured_url: str) -> Found:
     """Where a dispatched deployment stands now: deliveries first, GitHub where they are silent."""
     if made.state == "success":
@@ -116,11 +139,14 @@ async def stand(ctx: Ctx, repo: Repo, made: Deployment, *, configured_url: str) 
     key = run_key(repo.repo.id, made.run_id)
     heard = await ctx.heard(key)
     conclusion, status = heard.get("conclusion", ""), ""
+    held_at, begun_at = (float(heard.get(word) or 0.0) for word in ("held_at", "let_go_at"))
     if not conclusion:
-        conclusion, status = await _ask(ctx, repo, made)
-    overdue = ctx.now() > made.at + ctx.config.limits.phase_minutes * 60
+        conclusion, status = await _ask(ctx, repo, made, held_at)
+    overdue = ctx.now() > max(made.at, begun_at) + ctx.config.limits.phase_minutes * 60
     if not conclusion and (not overdue or status == HELD):
-        return _running(ctx, made, key, status)
+        found = _running(ctx, made, key, status)
+        unsure = bool(held_at) and not status
+        return replace(found, look_at=held_at + RULES_S) if unsure else found
     if not conclusion:
         await _cancel(ctx, repo, made)
         return _failed(made, "it took too long, and was cancelled")
@@ -130,9 +156,12 @@ async def stand(ctx: Ctx, repo: Repo, made: Deployment, *, configured_url: str) 
     return await _proven(ctx, repo, replace(made, url=url))
 
 
-async def _ask(ctx: Ctx, repo: Repo, made: Deployment) -> tuple[str, str]:
-    """The run's conclusion and status, asked once a delivery may have been lost."""
-    if ctx.now() - made.at < LOOK_EVERY_S - 1:
+async def _ask(ctx: Ctx, repo: Repo, made: Deployment, held_at: float) -> tuple[str, str]:
+    """The run's conclusion and status, asked once a delivery may have been lost, or once a run
+    that is held up is not let go on by a rule that answers by itself, ours among them.
+    """
+    due = held_at + RULES_S if held_at else made.at + LOOK_EVERY_S - 1
+    if ctx.now() < due:
         return "", ""
     try:
         run = await repo.run(made.run_id)

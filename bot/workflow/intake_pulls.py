@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.config.choices import RepoRole
 from bot.config.layers import problems_in
+from bot.config.problems import Problem
 from bot.domain import Cause, Outcome, Phase, RepoRef, Status, Task
 from bot.effects import EffectKind
 from bot.errors import Transient
@@ -20,7 +21,7 @@ from bot.events import (
 )
 from bot.facts import Thread
 from bot.github.repo import Repo
-from bot.github.types import Annotation, Check, CheckStatus, Conclusion, ReviewComment
+from bot.github.types import Check, ReviewComment
 from bot.log import get
 from bot.tasks.base import note
 from bot.tasks.ledger import Ledger
@@ -28,16 +29,16 @@ from bot.tasks.queue import TaskQueue
 from bot.workflow.effects import Effects, Remote, place_of
 from bot.workflow.flow import bounds_of
 from bot.workflow.hidden import visible
-from bot.workflow.repoconfig import MAX_BYTES, PATH
+from bot.workflow.repoconfig import MAX_BYTES, PATH, SHARED, SHARED_IN
 from bot.workflow.report.checks import (
     E2E,
     GUARDIAN,
     TASK,
-    CheckPicture,
     foreign_check,
     group_check,
     left_check,
 )
+from bot.workflow.report.configuration import CONFIGURATION, configuration_check
 from bot.workflow.report.words import counted
 from bot.workflow.sent_back import past_the_code, reviewed_again, sent_back
 from bot.workflow.starting import Starter
@@ -48,9 +49,7 @@ RED = frozenset({"failure", "timed_out", "startup_failure"})
 CI_EVENTS = frozenset({"push", "pull_request", "pull_request_target", "merge_group"})
 CI_LOG = 6000  #: characters of a failing job's log that reach the coder
 MAX_JOBS = 3
-MAX_PROBLEMS = 50
 OURS = (TASK, GUARDIAN, E2E)
-CONFIGURATION = "chimera / configuration"
 #: A merge group's branch names its pull request, gh-readonly-queue/main/pr-12-<sha of the base>.
 _GROUP = re.compile(r"/pr-(\d{1,10})-[0-9a-f]{7,64}$")
 
@@ -92,7 +91,7 @@ class PullIntake:
             return
         said = visible(event.body)
         by = event.sender.login
-        notes = [f"{by} on the pull request:\n{said}"] if said else []
+        notes = [f"{by} on the pull request: {said}"] if said else []
         why = f"{by} asked for changes" + (f" in {counted(len(threads), 'thread')}" * bool(threads))
         await self._send_back(task, notes, threads, Sent(why=why, cause=Cause.REVIEW, by=by))
 
@@ -176,7 +175,7 @@ class PullIntake:
 
     async def pull_seen(self, event: PullChanged) -> None:
         """A required check of ours must not block a pull request that is not ours."""
-        if event.action not in {"opened", "reopened", "synchronize"}:
+        if event.action not in {"opened", "reopened", "synchronize"} or not event.head_sha:
             return
         task = await self.queue.find_by_branch(event.repo.id, event.head_ref)
         if task is None:
@@ -206,7 +205,7 @@ class PullIntake:
 
         async def call() -> Remote:
             hub = self.repo_of(event.repo)
-            again = _check(picture, event.check_name)
+            again = _named(picture, event.check_name)
             await hub.update_check(event.check_run_id, again)
             return Remote(id=str(event.check_run_id))
 
@@ -219,42 +218,31 @@ class PullIntake:
         picture = await self._picture_of(event.repo, event.head_ref)
         await self._pass(event.repo, event.head_sha, event.repo.default_branch, picture)
 
-    async def _picture_of(self, repo: RepoRef, head_ref: str) -> CheckPicture:
+    async def _picture_of(self, repo: RepoRef, head_ref: str) -> Check:
         """What our checks say on a commit that is no task's own: a merge group's names its pull."""
         named = _GROUP.search(head_ref)
         task = await self.queue.find_by_pull(repo.id, int(named[1])) if named else None
         return group_check(task) if task is not None else foreign_check()
 
-    async def _pass(self, repo: RepoRef, sha: str, base: str, picture: CheckPicture) -> None:
+    async def _pass(self, repo: RepoRef, sha: str, base: str, picture: Check) -> None:
         rules = await self.repo_of(repo).rules(base)
         required = set(rules.required_checks) if rules is not None else set()
         for name in OURS:
             if name == TASK or name in required:
-                await self._report(repo, sha, name, _check(picture, name))
+                await self._report(repo, sha, name, _named(picture, name))
 
     async def _check_configuration(self, event: PullChanged) -> None:
         """A chimera.yml that would not work is told on the pull request that brings it."""
-        repo = self.repo_of(event.repo)
-        new = await repo.file(PATH, ref=event.head_sha, limit=MAX_BYTES)
-        if new is None or new == await repo.file(PATH, ref=event.base_ref, limit=MAX_BYTES):
-            return
-        problems = problems_in(PATH, new)
-        check = Check(
-            status=CheckStatus.COMPLETED,
-            conclusion=Conclusion.FAILURE if problems else Conclusion.SUCCESS,
-            title=f"{len(problems)} problems" if problems else "The configuration is valid",
-            summary="\n".join(f"- {problem.text}" for problem in problems) or "Nothing to mend.",
-            annotations=tuple(
-                Annotation(
-                    path=PATH,
-                    line=max(1, problem.place.line) if problem.place is not None else 1,
-                    level="failure",
-                    message=problem.text,
-                )
-                for problem in problems[:MAX_PROBLEMS]
-            ),
-        )
-        await self._report(event.repo, event.head_sha, CONFIGURATION, check)
+        repo, problems, changed = self.repo_of(event.repo), list[Problem](), False
+        for path in (PATH, SHARED) if event.repo.name == SHARED_IN else (PATH,):
+            new = await repo.file(path, ref=event.head_sha, limit=MAX_BYTES)
+            if new is None or new == await repo.file(path, ref=event.base_ref, limit=MAX_BYTES):
+                continue
+            changed = True
+            problems += problems_in(path, new)
+        if changed:
+            check = configuration_check(problems)
+            await self._report(event.repo, event.head_sha, CONFIGURATION, check)
 
     async def _report(self, repo: RepoRef, sha: str, name: str, check: Check) -> None:
         hub = self.repo_of(repo)
@@ -300,11 +288,6 @@ def _dispatching(task: Task) -> bool:
     return task.status is Status.RUNNING and task.phase in phases
 
 
-def _check(picture: CheckPicture, name: str) -> Check:
+def _named(picture: Check, name: str) -> Check:
     """A completed check of ours by this name, with the words of `chimera / task`."""
-    return Check(
-        status=CheckStatus.COMPLETED,
-        conclusion=Conclusion(picture.conclusion or Conclusion.SUCCESS),
-        title=picture.title,
-        summary=picture.summary if name == TASK else f"{picture.summary} ({name})",
-    )
+    return picture if name == TASK else replace(picture, summary=f"{picture.summary} ({name})")

@@ -10,6 +10,7 @@ from bot.github.repo import Repo
 from bot.workflow.effects import Remote
 from bot.workflow.phases.step import Ctx, back, restage, review_again, tail, trial_at, waiting
 from bot.workflow.publish import publish
+from bot.workflow.steering import MERGE_KEY
 
 NOT_YET = 405  #: GitHub's answer while required checks, reviews or a merge queue stand before it
 
@@ -50,6 +51,23 @@ def _conflict(facts: Facts, conflict: Conflict) -> str:
         f"`{facts.base_ref}` has moved, and {conflict}. Merge `{facts.base_ref}` into "
         f"`{facts.branch}` and push: it is reviewed, staged and validated again by itself"
     )
+
+
+async def closed_unmerged(task: Task, repo: Repo) -> StepResult | None:
+    """What a pull request that a person has closed waits for; we never open it again ourselves.
+
+    A closing ends the task. So only one that was taken up again, which is another attempt, can
+    stand here with it closed.
+    """
+    facts = task.facts
+    if task.cursor.attempt == 1:
+        return None
+    pull = await repo.pull(facts.pull)
+    if pull.merged or pull.state != "closed":
+        return None
+    said = f"#{facts.pull} was closed without a merge: open it again, and it goes on by itself"
+    key = pull_key(repo.repo.id, facts.pull)
+    return waiting(facts, WaitFor.DECISION, said, key=key)
 
 
 async def merged_by_a_person(task: Task, ctx: Ctx) -> bool:
@@ -133,7 +151,7 @@ async def in_merge_queue(task: Task, ctx: Ctx) -> bool:
 
 def pull_key(repo_id: int, pull: int) -> str:
     """What a task that waits for its pull request to be merged is woken by."""
-    return f"pull:{repo_id}/{pull}"
+    return f"{MERGE_KEY}{repo_id}/{pull}"
 
 
 def approval_key(task: Task) -> str:

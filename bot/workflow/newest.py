@@ -21,7 +21,8 @@ async def on_newest_head(task: Task, ctx: Ctx) -> Task:
     if not await ctx.workspace.contains(head, facts.test_sha):
         raise Parked(
             WaitFor.DECISION,
-            f"The branch {facts.branch} was replaced and no longer contains the accepted tests",
+            f"`{facts.branch}` was replaced and no longer contains the accepted tests: push "
+            f"`{facts.head_sha[:7]}` to it again",
             until=None,
         )
     kept = []

@@ -12,7 +12,7 @@ from bot.github.repo import Repo
 from bot.github.types import Made
 from bot.workflow.effects import Remote
 from bot.workflow.phases.step import Ctx
-from bot.workflow.report.pull import commit_message, pull_body, pull_title
+from bot.workflow.report.pull import commit_message, pull_body, pull_title, with_evidence
 from bot.workflow.workspace import Taken
 
 MAX_SLUG = 40
@@ -57,12 +57,34 @@ async def publish(task: Task, ctx: Ctx, sha: str, *, expected: str) -> None:
     await ctx.effects.ensure(EffectKind.PUSH, f"{branch}@{sha}", request, call, look_up)
 
 
-async def open_pull(task: Task, ctx: Ctx, repo: Repo) -> Facts:
-    """The facts with the task's one pull request, opened where there is none."""
+async def show_pull(task: Task, ctx: Ctx, repo: Repo, what: str) -> Facts:
+    """The facts with the task's one pull request, which shows this head's evidence; `what` changed
+    is said when it is opened.
+    """
+    if not task.facts.pull:
+        return await _open(task, ctx, repo, what)
+    await _refresh(task, ctx, repo)
+    return task.facts
+
+
+async def _refresh(task: Task, ctx: Ctx, repo: Repo) -> None:
+    facts = task.facts
+
+    async def call() -> Remote:
+        body = (await repo.pull(facts.pull)).body
+        shown = with_evidence(body, facts)
+        if shown != body:
+            await repo.update_pull(facts.pull, body=shown)
+        return Remote(id=str(facts.pull))
+
+    await ctx.effects.ensure(EffectKind.PULL_UPDATE, facts.head_sha, {}, call)
+
+
+async def _open(task: Task, ctx: Ctx, repo: Repo, what: str) -> Facts:
     facts = task.facts
     template = await _template(ctx, facts.base_sha)
     title = pull_title(task, ctx.config.pull.title)
-    body = pull_body(ctx.view(task), template=template)
+    body = pull_body(ctx.view(task), what=what, template=template)
 
     async def call() -> Remote:
         made = await _create(repo, facts, title, body, draft=ctx.config.pull.draft)

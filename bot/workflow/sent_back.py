@@ -6,7 +6,8 @@ from dataclasses import replace
 from bot.domain import Bounds, Cause, Phase, Status, Task, Wait, WaitFor
 from bot.facts import Thread
 from bot.workflow.flow import ORDER
-from bot.workflow.steering import forgotten, waited
+from bot.workflow.forgetting import forgotten
+from bot.workflow.steering import waited
 
 MAX_NOTE = 8000  #: characters of one remark that reach the coder
 #: Waits for a person's word on something else, which a remark or a push does not end.
@@ -37,7 +38,8 @@ def sent_back(
     none_left = task.cursor.round >= bounds.rounds
     task = _going_on(replace(task, facts=facts, cursor=cursor, cause=cause), at)
     if none_left and task.status is Status.QUEUED:
-        reason = f"All {bounds.rounds} rounds are used, and more is asked for"
+        used = f"All {bounds.rounds} rounds are" if bounds.rounds > 1 else "The only round is"
+        reason = f"{used} used, and more is asked for"
         wait = Wait(on=WaitFor.DECISION, reason=reason, since=at)
         return replace(task, status=Status.WAITING, wait=wait)
     return task

@@ -2,14 +2,28 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from bot.config.choices import Verb
-from bot.domain import Actor, Cause, Cursor, Phase, Status, Task, Wait, WaitFor
+from bot.domain import (
+    Actor,
+    Cause,
+    Cursor,
+    JournalLine,
+    Outcome,
+    Phase,
+    Status,
+    Task,
+    Wait,
+    WaitFor,
+)
 from bot.errors import NotPermitted, WrongState
 from bot.facts import Approval, Facts
-from bot.workflow.commands import Command
-from bot.workflow.flow import ORDER, TERMINAL
+from bot.tasks.base import note
+from bot.workflow.commands import TABLE, Command, spec_of
+from bot.workflow.flow import TERMINAL
+from bot.workflow.forgetting import forgotten
+
+MERGE_KEY = "pull:"  #: begins what a task is woken by that waits for its pull request
 
 
 def steered(task: Task, command: Command, actor: Actor, at: float, *, via: str = "command") -> Task:
@@ -18,6 +32,39 @@ def steered(task: Task, command: Command, actor: Actor, at: float, *, via: str =
     Only for verbs that change one task; the others are `intake`'s.
     """
     return _STEER[command.verb](task, command, actor, at, via)
+
+
+def journaled(task: Task, command: Command, actor: Actor, at: float) -> JournalLine | None:
+    """The journal's line of a command that ends the task; any other shows in the steps after it."""
+    if command.verb is not Verb.REJECT:
+        return None
+    said = _rejection(command, actor)
+    return note(task, Outcome.FAIL, said, at, cause=Cause.PERSON, by=actor.login)
+
+
+def is_possible(task: Task, verb: Verb) -> bool:
+    """Whether the bare verb would not be refused for the state that the task is in."""
+    if task.status not in spec_of(verb).statuses:
+        return False
+    steer = _STEER.get(verb)
+    if steer is None:
+        return True
+    try:
+        steer(task, Command(verb=verb), Actor(login="", id=0), 0.0, "")
+    except WrongState:
+        return False
+    return True
+
+
+def possible_now(task: Task) -> list[Verb]:
+    """Everything that can be asked for in the state that the task is in."""
+    return [spec.verb for spec in TABLE if is_possible(task, spec.verb)]
+
+
+def waits_for_merge(task: Task) -> bool:
+    """Whether a merge by a person is the approval that the task waits for."""
+    wait = task.wait
+    return wait is not None and wait.on is WaitFor.APPROVAL and wait.key.startswith(MERGE_KEY)
 
 
 Steer = Callable[[Task, Command, Actor, float, str], Task]
@@ -53,6 +100,8 @@ def _pause(task: Task, command: Command, actor: Actor, at: float, _via: str) -> 
 
 
 def _resume(task: Task, _command: Command, _actor: Actor, at: float, _via: str) -> Task:
+    if waits_for_merge(task):
+        raise WrongState(f"it waits until somebody merges #{task.facts.pull}")
     if task.wait is not None and task.wait.on is WaitFor.APPROVAL:
         raise WrongState("it waits for an approval: `/chimera approve`, or `/chimera reject`")
     _check_text(task)
@@ -74,6 +123,8 @@ def _budget(task: Task, command: Command, _actor: Actor, at: float, _via: str) -
 def _approve(task: Task, command: Command, actor: Actor, at: float, via: str) -> Task:
     if task.wait is None or task.wait.on is not WaitFor.APPROVAL:
         raise WrongState("nothing waits for an approval now")
+    if waits_for_merge(task):
+        raise WrongState(f"whoever merges #{task.facts.pull} approves it here")
     head = task.facts.head_sha
     if command.sha and not head.startswith(command.sha):
         raise WrongState(f"the head is `{head[:7]}` now, not `{command.sha[:7]}`; look again")
@@ -85,15 +136,18 @@ def _approve(task: Task, command: Command, actor: Actor, at: float, via: str) ->
 def _reject(task: Task, command: Command, actor: Actor, at: float, _via: str) -> Task:
     if task.wait is None or task.wait.on is not WaitFor.APPROVAL:
         raise WrongState("nothing waits for an approval now")
-    why = f": {command.reason}" if command.reason else ""
     return replace(
         task,
         status=Status.FAILED,
         cursor=replace(task.cursor, phase=Phase.FAILED),
         cause=Cause.PERSON,
-        summary=f"Rejected by {actor.login}{why}",
+        summary=_rejection(command, actor),
         finished_at=at,
     )
+
+
+def _rejection(command: Command, actor: Actor) -> str:
+    return f"Rejected by {actor.login}" + (f": {command.reason}" if command.reason else "")
 
 
 def _review(task: Task, _command: Command, _actor: Actor, at: float, _via: str) -> Task:
@@ -132,18 +186,6 @@ def mended(task: Task, at: float) -> Task:
     return task
 
 
-def forgotten(facts: Facts, phase: Phase) -> Facts:
-    """The facts without those that `phase` and the ones after it would find out anew.
-
-    What a person approved and what was then merged stays approved: nobody is asked twice for it,
-    and the evidence says whose word it was.
-    """
-    kept = facts
-    for member in ORDER[ORDER.index(phase) :]:
-        kept = replace(kept, **_LEARNED.get(member, {}))
-    return replace(kept, approval=facts.approval) if facts.merge_sha else kept
-
-
 def check_self_approval(task: Task, actor: Actor, *, prevented: bool) -> None:
     """Raises NotPermitted where the requester may not approve."""
     if prevented and actor.login == task.requester:
@@ -159,8 +201,11 @@ def _check_text(task: Task) -> None:
 def _check_ground(facts: Facts, phase: Phase) -> None:
     """Raises WrongState where nothing was made yet that the phase could begin with.
 
-    Nobody gets past the review, the staging or the validation of a commit by naming a later phase.
+    Nobody gets past the review, the staging or the validation of a commit by naming a later phase,
+    and nobody to the end.
     """
+    if phase in TERMINAL:
+        raise WrongState(f"a task ends by itself; it is not sent to {phase}")
     head = facts.head_sha
     reviewed = bool(head) and facts.reviewed_sha == head
     staged = facts.staging is not None and facts.staging.sha == head
@@ -215,28 +260,6 @@ def _stopped_at(task: Task) -> Phase:
         return Phase.CODE_IMPLEMENTATION if facts.feedback else Phase.STAGING_DEPLOYMENT
     return Phase.PRODUCTION_DEPLOYMENT
 
-
-_LEARNED: Mapping[Phase, dict[str, Any]] = {
-    Phase.E2E_TEST_GENERATION: {"base_checks": None, "feedback": (), "last_failure": ""},
-    Phase.CODE_IMPLEMENTATION: {"wip_sha": "", "last_failure": "", "green": ()},
-    Phase.GUARDIAN_REVIEW: {
-        "findings": (),
-        "review_summary": "",
-        "reviewed_sha": "",
-        "tests_compared": "",
-        "weaker_tests_by": "",
-    },
-    Phase.STAGING_DEPLOYMENT: {"staging": None},
-    Phase.E2E_VALIDATION: {"validation": None, "validated_sha": "", "validated_tree": ""},
-    Phase.PRODUCTION_DEPLOYMENT: {
-        "approval": None,
-        "production": None,
-        "production_validation": None,
-        "production_trouble": "",
-        "rollback": None,
-        "rollback_by": "",
-    },
-}
 
 _STEER: Mapping[Verb, Steer] = {
     Verb.RETRY: _retry,

@@ -8,16 +8,19 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 
 from bot.domain import Status, Task, WaitFor
 from bot.github.git import Git
+from bot.web.auth import LOCAL
 from bot.workflow.workspace import Origin, mirror_key
 from tests.conversation.conftest import OpenDesk
 from tests.conversation.desk import Desk
 from tests.conversation.states import states
 from tests.conversation.test_table import base_of
+from tests.web.test_pages import form_token
 
 PATH = ".github/chimera.yml"
 BROKEN: dict[str, str | bytes | None] = {PATH: "version: 1\nlimts: {}\n"}
@@ -99,6 +102,28 @@ async def test_a_task_that_has_begun_keeps_what_it_began_with_however_broken_the
     assert "limts" not in desk.ours(task.issue)[0]
     other = await desk.comment(task.issue, "/chimera approve", "maintain")
     assert [r.content for r in other.reactions] == ["eyes", "rocket"]
+
+
+async def test_the_dashboard_is_held_to_the_file_that_the_task_began_with_as_well(
+    desk_with: OpenDesk,
+) -> None:
+    desk = await desk_with(config=STRICT)
+    sha = await base_of(desk)
+    put = states(sha)["approval"]
+    task = await desk.task(
+        await desk.issue(),
+        lambda new: replace(
+            put(new), facts=replace(put(new).facts, config_sha=sha), requester=LOCAL
+        ),
+    )
+    await pushed(desk, {PATH: "version: 1\n"})  # by which anybody could approve
+    desk.clock.at += 120
+    transport = httpx.ASGITransport(desk.house.web, client=("127.0.0.1", 50_000))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as browser:
+        token = await form_token(browser, task.id)
+        answer = await browser.post(f"/tasks/{task.id}/approve", data={"form_token": token})
+    assert (answer.status_code, "may not approve it here" in answer.text) == (403, True)
+    assert (await desk.now(task)).facts.approval is None
 
 
 async def test_a_broken_file_does_not_take_the_trigger_label_away(desk_with: OpenDesk) -> None:

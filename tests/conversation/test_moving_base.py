@@ -94,6 +94,25 @@ async def test_tests_that_fail_with_the_newest_base_reach_the_coder_on_top_of_it
     assert backs == [Cause.CONFLICT]
 
 
+async def test_a_closed_pull_request_is_never_opened_by_us_but_goes_on_when_a_person_does(
+    factory_with: OpenFactory,
+) -> None:
+    factory = await factory_with(config=QUICK)
+    task = await factory.until(await factory.label_issue(), WaitFor.APPROVAL)
+    await factory.owner.close(factory.repository, task.facts.pull)
+    assert (await factory.ended(task)).status is Status.CANCELLED
+    said = await factory.comment(task.issue, "/chimera retry")
+    assert await factory.answered(said) == {"rocket"}
+    task = await factory.until(task, WaitFor.DECISION)
+    await factory.shown()
+    assert "was closed without a merge: open it again" in factory.status_comment(task.issue)
+    assert factory.issue(task.facts.pull).state == "closed"
+    await factory.owner.reopen(factory.repository, task.facts.pull)
+    task = await factory.until(task, WaitFor.APPROVAL)
+    await approved(factory, task)
+    assert (await factory.ended(task)).status is Status.COMPLETED
+
+
 async def test_a_merge_by_a_person_is_the_end_where_nothing_is_deployed(
     factory_with: OpenFactory,
 ) -> None:

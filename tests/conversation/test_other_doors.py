@@ -1,10 +1,8 @@
 """What is asked without a comment: buttons, labels, reviews; and what machines ask."""
 
-from dataclasses import replace
-
 import pytest
 
-from bot.domain import Phase, Status, Task
+from bot.domain import Status, Task
 from bot.effects import EffectKind
 from tests.conversation.conftest import OpenDesk
 from tests.conversation.desk import CREATE, Desk
@@ -180,6 +178,16 @@ async def test_a_command_that_is_none_leaves_no_comment_where_there_is_no_task(
     assert desk.ours(issue) == []
 
 
+async def test_a_comment_that_becomes_a_command_by_an_edit_is_none(desk: Desk) -> None:
+    task = await in_state(desk, "approval")
+    said = await desk.comment(task.issue, "Let us see.", "maintain")
+    path = f"/repos/{desk.repository.full_name}/issues/comments/{said.id}"
+    await desk.person("maintain").ask("PATCH", path, {"body": "/chimera approve"})
+    await desk.read()
+    assert said.body == "/chimera approve"
+    assert ([r.content for r in said.reactions], await desk.now(task)) == ([], task)
+
+
 async def test_config_says_what_is_wrong_with_a_broken_file(desk_with: OpenDesk) -> None:
     desk = await desk_with(files={".github/chimera.yml": "version: 1\nlimts: {}\n"})
     issue = await desk.issue()
@@ -245,32 +253,23 @@ async def test_a_broken_configuration_is_told_on_the_pull_request_that_brings_it
     check = next(c for c in desk.repository.checks.values() if c.name.endswith("configuration"))
     assert [(a["path"], a["start_line"]) for a in check.annotations] == [(".github/chimera.yml", 3)]
     assert "rounds" in check.annotations[0]["message"], "and what was meant"
-
-
-async def with_pull(desk: Desk, task: Task, sha: str) -> int:
-    """The one pull request that there is becomes the task's."""
-    number = next(n for n, i in desk.repository.issues.items() if i.pull is not None)
-    await desk.house.queue.change(
-        task.id, lambda now: replace(now, facts=replace(now.facts, pull=number, head_sha=sha))
+    assert (check.title, "`.github/chimera.yml:3:3`: unknown" in str(check.summary)) == (
+        "1 problem",
+        True,
     )
-    return number
 
 
-async def test_a_review_may_hold_a_command_and_remarks_and_both_count(desk: Desk) -> None:
-    sha = await opened(desk, "mine", {"a.txt": "a\n"})
-    task = await in_state(desk, "approval")
-    number = await with_pull(desk, task, sha)
-    remark = {"path": "a.txt", "line": 1, "side": "RIGHT", "body": "Say b, too."}
-    words = "Nearly.\n\n/chimera priority 8"
-    reviewer = desk.person("write")
-    await reviewer.review(desk.repository, number, "REQUEST_CHANGES", words, [remark])
+async def test_the_owners_file_is_told_on_its_pull_request_too(desk: Desk) -> None:
+    shared = desk.hub.create_repository("ada", ".github", {"README.md": "ours\n"})
+    desk.hub.set_installed_repositories(desk.installation, [desk.repository, shared])
+    broken = {"chimera.yml": "trigger: {color: '@ada/all'}\n"}
+    sha = await desk.owner.push(shared, "broken", broken, "Ours")
+    await desk.owner.open_pull(shared, "broken", "Ours")
     await desk.read()
-    pull = desk.repository.issues[number].pull
-    assert pull is not None
-    assert [given.content for given in pull.reviews[-1].reactions] == ["eyes", "rocket"]
-    now = await desk.now(task)
-    assert (now.priority, now.phase) == (8, Phase.CODE_IMPLEMENTATION)
-    assert [thread.body for thread in now.facts.threads] == ["Say b, too."]
+    told = [c for c in shared.checks.values() if c.name == "chimera / configuration"]
+    assert [(c.head_sha, c.conclusion) for c in told] == [(sha, "failure")]
+    assert [(a["path"], a["start_line"]) for a in told[0].annotations] == [("chimera.yml", 1)]
+    assert "@ada/all" not in str(told[0].summary)
 
 
 async def test_the_same_question_twice_is_answered_once_and_says_when(desk: Desk) -> None:
@@ -281,21 +280,3 @@ async def test_the_same_question_twice_is_answered_once_and_says_when(desk: Desk
     text = desk.ours(task.issue)[0]
     assert text.count("is waiting") == 1
     assert "<sub>for read-only, 12:1" in text
-
-
-@pytest.mark.parametrize("state", ["approval", "run", "paused", "running"])
-async def test_a_pull_request_that_a_person_closes_ends_the_task_and_says_so(
-    desk: Desk, state: str
-) -> None:
-    sha = await opened(desk, "mine", {"a.txt": "a\n"})
-    task = await in_state(desk, state)
-    number = await with_pull(desk, task, sha)
-    await desk.owner.close(desk.repository, number)
-    await desk.read()
-    await desk.passes(30)
-    now = await desk.now(task)
-    if state == "running":
-        assert now.cancel_by == "ada (pull request closed)"
-        return
-    assert now.status is Status.CANCELLED
-    assert "pull request closed" in desk.ours(task.issue)[0]

@@ -75,6 +75,7 @@ async def test_two_rounds_and_three_threads_are_each_answered_once_with_the_comm
     assert [len(texts) for texts in ours] == [1, 1, 1]
     assert sum(second[:7] in texts[0] for texts in ours) == 2
     assert sum(third[:7] in texts[0] for texts in ours) == 1
+    assert f"**Green after** at {third[:7]}" in str(factory.issue(task.facts.pull).body)
     assert task.facts.threads == ()
     backs = [line for line in await factory.journal(task) if line.by == "bea"]
     assert [line.cause for line in backs] == [Cause.REVIEW, Cause.REVIEW]
@@ -92,7 +93,7 @@ async def test_when_no_round_is_left_a_person_is_asked_and_can_go_on(
     task = await factory.until(task, WaitFor.DECISION)
     await factory.shown()
     said = factory.status_comment(task.issue)
-    assert "All 1 rounds are used" in said
+    assert "The only round is used" in said
     assert "chimera:needs-human" in factory.labels(task.issue)
     assert len(factory.agents.coder.briefs) == 1
     again = await factory.comment(task.issue, "/chimera retry")

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+PIECE_S = 0.02  #: of processor time: about what a list of 200 tasks takes
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
@@ -64,6 +66,17 @@ def sync_s(folder: Path, times: int = 100) -> list[float]:
             os.fsync(file.fileno())
             found.append(time.perf_counter() - began)
     return found
+
+
+def crowding(times: int = 20) -> float:
+    """How many times longer than on a processor of its own a piece of work takes here and now."""
+    found = []
+    for _ in range(times):
+        began, worked = time.perf_counter(), time.process_time()
+        while time.process_time() - worked < PIECE_S:
+            pass
+        found.append((time.perf_counter() - began) / PIECE_S)
+    return max(1.0, percentile(found, 0.9))
 
 
 def _bound(one: Figure) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -146,6 +147,22 @@ async def test_text_that_was_edited_before_work_began_waits_for_a_new_label(
     await busy.owner.label(busy.repository, task.issue, "chimera")
     task = await busy.until(task, Status.QUEUED)
     assert task.feature.endswith("Delete everything."), "the new label confirms the new text"
+
+
+async def test_an_edit_that_no_reader_sees_parks_nothing_also_after_an_upgrade(
+    busy: Factory,
+) -> None:
+    """An older version took the hash of something else; the text that it kept is what counts."""
+    task = await busy.label_issue("Say goodbye")
+    await busy.stage.house.queue.change(
+        task.id, lambda now: replace(now, text_sha256="of an older version")
+    )
+    hidden = f"{BODY}<!-- reviewed by nobody -->"
+    await busy.owner.edit_issue(busy.repository, task.issue, body=hidden)
+    await busy.shown()
+    assert (await busy.now(task)).status is Status.QUEUED
+    await busy.owner.edit_issue(busy.repository, task.issue, body=f"{hidden} And more.")
+    await busy.until(task, WaitFor.RELABEL)
 
 
 @ON_BOTH

@@ -3,11 +3,14 @@
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from bot.config.settings import RetrySettings
+from bot.config.choices import AgentUse
+from bot.config.settings import AgentSettings, RetrySettings
 from bot.domain import Cause, Phase, Role, Status, Task, WaitFor
+from bot.tasks.lasting import BreakerState
 from bot.workflow.purse import SCOPE
 from tests.agents.modelserver import (
     INPUT_TOKENS,
@@ -23,7 +26,7 @@ from tests.agents.modelserver import (
 from tests.stories.conftest import OpenFactory
 from tests.stories.factory import Factory
 from tests.stories.models import CHAT, MESSAGES, RESPONSES, models_on, script, writes, written_tests
-from tests.stories.sample import code
+from tests.stories.sample import code, e2e_test
 
 AT_ONCE = {"retries": RetrySettings(first_s=0)}
 UNPRICED = "openai-chat:a-model-of-ours"
@@ -73,6 +76,30 @@ async def sooner(factory: Factory, task: Task) -> None:
     await house.queue.change(
         task.id, lambda t: replace(t, wait=replace(t.wait, until=now) if t.wait else None)
     )
+
+
+async def test_a_program_that_breaks_down_parks_the_task_which_goes_on_when_it_is_mended(
+    factory_with: OpenFactory, tmp_path: Path
+) -> None:
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\necho no licence >&2; exit 3\n")
+    program.chmod(0o755)
+    tester = AgentSettings(use=AgentUse.COMMAND, command=(str(program),))
+    settings = {"agents": {Role.E2E_TESTER: tester}, **AT_ONCE}
+    factory = await factory_with(settings=settings, scripted=False)
+    task = await factory.until(await factory.label_issue(), WaitFor.BREAKER)
+    assert task.cause is Cause.TRANSIENT
+    reason = task.wait.reason if task.wait is not None else ""
+    assert reason.startswith("agent:command")
+    assert "exit code 3: no licence" in reason
+    runs = (await factory.api("GET", f"/api/tasks/{task.id}/transcripts")).json()["runs"]
+    assert [run["outcome"] for run in runs] == ["crashed"] * 3
+    ((path, text),) = e2e_test("goodbye", "Goodbye").items()
+    program.write_text(f"#!/bin/sh\nmkdir -p tests/e2e\ncat > {path} <<'END'\n{text}\nEND\n")
+    await sooner(factory, task)
+    await factory.until(task, Phase.CODE_IMPLEMENTATION)
+    (breaker,) = await factory.stage.house.lasting.breakers()
+    assert breaker.state is BreakerState.CLOSED
 
 
 @pytest.mark.parametrize(

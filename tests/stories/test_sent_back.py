@@ -92,6 +92,19 @@ async def test_a_coder_who_takes_the_short_way_is_refused_and_can_mend_it(
     assert named in factory.agents.coder.briefs[1].prompt
 
 
+async def test_a_tester_who_writes_nothing_after_a_refusal_is_told_it_again_and_so_are_people(
+    factory: Factory,
+) -> None:
+    factory.agents.e2e_tester.writes({FROZEN: "def test_nothing():\n    assert True\n"}, {})
+    task = await factory.label_issue()
+    task = await factory.ended(task)
+    assert (task.status, task.cause) == (Status.FAILED, Cause.GATE)
+    assert "wrote no test after" in task.summary
+    assert "test_nothing asserts nothing" in task.summary
+    last = factory.agents.e2e_tester.briefs[-1].prompt
+    assert "test_nothing asserts nothing" in last, "the agent is still told"
+
+
 async def test_a_failure_after_a_refusal_still_names_the_refusal(factory: Factory) -> None:
     factory.agents.coder.writes(GOOD_CODE | {FROZEN: "import unittest\n"}, {})
     task = await factory.label_issue()

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.domain import Status, Task
-from bot.errors import Refused
+from bot.errors import RateLimited, Refused
 from bot.tasks.daemon import GONE_TRIES, ChimeraDaemon, Deadlines, Sweep
 from bot.tasks.inbox import InboxRow, InboxState
 from bot.tasks.pool import ExecutorPool
@@ -119,7 +120,11 @@ async def test_a_delivery_that_asks_for_nothing_is_closed(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     "told",
-    [Refused("the issue: 410 Gone", status=410), Refused("no such repository: 404", status=404)],
+    [
+        Refused("the issue: 410 Gone", status=410),
+        Refused("no such repository: 404", status=404),
+        Refused("no commit found for SHA: 422", status=422),
+    ],
 )
 async def test_a_delivery_about_something_that_stays_gone_is_closed(
     tmp_path: Path, told: Refused
@@ -138,6 +143,45 @@ async def test_a_delivery_about_something_that_stays_gone_is_closed(
             await until_stored(closed)
         (row,) = await home.queue.deliveries()
     assert row.note == f"gone: {told}"
+
+
+async def test_what_met_a_limit_of_githubs_waits_for_its_end_and_is_no_error(
+    tmp_path: Path,
+) -> None:
+    until_s = time.time() + 3000
+    async with house(tmp_path) as home:
+        await home.queue.accept("guid", "issues", "labeled", "{}")
+        home.trouble, home.told = 1_000_000, RateLimited("GitHub's limit", retry_at=until_s)
+        with capture_logs() as logged:
+            async with home.open():
+
+                async def waits() -> bool:
+                    return (await home.queue.next_delivery() or 0.0) == until_s
+
+                await until_stored(waits)
+        (row,) = await home.queue.deliveries()
+    assert row.error == "RateLimited: GitHub's limit"
+    told = {line["event"]: line["log_level"] for line in logged}
+    assert (told["delivery could not be read"], told["sweep put off"]) == ("warning", "warning")
+    assert "error" not in told.values()
+
+
+async def test_a_picture_that_met_a_limit_waits_for_its_end_without_an_error(
+    tmp_path: Path,
+) -> None:
+    until_s = time.time() + 3000
+    async with house(tmp_path) as home:
+        await home.queue.submit(wish(1, of=None))
+        home.trouble, home.told = 1_000_000, RateLimited("GitHub's limit", retry_at=until_s)
+        with capture_logs() as logged:
+            async with home.open():
+
+                async def waits() -> bool:
+                    return (await home.queue.next_picture() or 0.0) == until_s
+
+                await until_stored(waits)
+    told = {line["log_level"] for line in logged if "picture" in line["event"]}
+    assert told == {"warning"}
 
 
 async def test_trouble_in_every_loop_stops_none(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The driver: durable, isolated, honest about trouble."""
 
 import asyncio
+import os
 import sqlite3
 from contextlib import closing
 from functools import partial
@@ -181,6 +182,24 @@ async def test_a_backup_is_taken_while_the_store_is_written(
     await copy.close()
     with pytest.raises(StoreError, match="never overwrites"):
         await store.backup(target)
+
+
+async def test_what_is_stored_can_be_read_by_nobody_else(tmp_path: Path) -> None:
+    old = os.umask(0o022)
+    try:
+        store = await SqliteStore.open(tmp_path / "chimera.db")
+        await store.write(lambda tx: tx.run("DELETE FROM task"))
+        await store.backup(tmp_path / "copy.db")
+        modes = _modes(tmp_path)
+        await store.close()
+    finally:
+        os.umask(old)
+    assert modes.keys() > {"chimera.db", "chimera.db-wal", "copy.db"}
+    assert set(modes.values()) == {0o600}, modes
+
+
+def _modes(folder: Path) -> dict[str, int]:
+    return {file.name: file.stat().st_mode & 0o777 for file in folder.iterdir()}
 
 
 def test_a_backup_leaves_an_older_store_at_its_version(tmp_path: Path) -> None:

@@ -21,8 +21,9 @@ from bot.tasks.tokens import Tokens
 from bot.tasks.trend import Trends
 from bot.web.parts import HealthPart, Money, People, Submission, WebParts, WebSettings
 from bot.web.routes import make_web
+from bot.workflow.command_grammar import parse_commands
 from bot.workflow.command_lines import PREFIX
-from bot.workflow.commands import Command, parse_commands, spec_of
+from bot.workflow.commands import Command, spec_of
 from bot.workflow.evidence import bundle
 from bot.workflow.purse import SCOPE
 from bot.workflow.steering import steered

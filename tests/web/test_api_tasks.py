@@ -327,6 +327,17 @@ async def test_a_wrong_method_is_told_the_right_ones(client: httpx.AsyncClient) 
     answer = await client.delete("/api/tasks")
     assert answer.status_code == 405
     assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}
+    assert answer.headers["allow"] in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/", "/nothing"])
+async def test_whoever_guesses_an_address_is_told_where_to_look(
+    client: httpx.AsyncClient, path: str
+) -> None:
+    detail = (await client.get(path)).json()["detail"]
+    for address in ("/openapi.json", "/"):
+        assert address in detail
+        assert (await client.get(address)).status_code == 200
 
 
 async def test_no_secret_leaves_in_an_answer(house: House, client: httpx.AsyncClient) -> None:

@@ -149,12 +149,17 @@ async def test_the_queue_is_shown_in_its_order_with_what_holds_each_task_up(
     house: House, client: httpx.AsyncClient
 ) -> None:
     await house.add("Later", issue=1, priority=1)
-    await house.add("Sooner", issue=2, priority=9)
+    sooner = await house.add("Sooner", issue=2, priority=9)
     text = (await client.get("/")).text
     assert text.index("Sooner") < text.index("Later")
     assert text.count("waits for a free slot") == 2
     await house.lasting.hold(SHOP, "ada", "release week")
-    assert (await client.get("/")).text.count("starts are held by ada (release week)") == 2
+    held = "starts are held by ada (release week)"
+    assert (await client.get("/")).text.count(held) == 2
+    assert f"place 1 in the queue: {held}" in (await client.get(f"/tasks/{sooner.id}")).text
+    told = (await client.get(f"/api/tasks/{sooner.id}")).json()
+    assert told["status"] == "QUEUED"
+    assert told["wait"] == {"on": "hold", "reason": held, "until": None, "needs_person": True}
 
 
 async def test_the_overview_puts_first_what_needs_a_person(

@@ -7,15 +7,16 @@ import pytest
 from bot.config.choices import RepoRole, Verb
 from bot.config.layers import flat_values, load_repo_config
 from bot.config.repo import RepoConfig
-from bot.domain import Outcome, Status, WaitFor
-from bot.workflow.commands import TABLE, Command, Misspelt, parse_commands, possible
+from bot.domain import Outcome, Status, Wait, WaitFor
+from bot.workflow.command_grammar import parse_commands
+from bot.workflow.commands import TABLE, Command, Misspelt
 from bot.workflow.report.answers import (
     config_text,
     explanation,
     help_text,
     misspelt,
     refused,
-    stamped,
+    stamp,
     status_text,
     wrong_state,
 )
@@ -31,7 +32,8 @@ from bot.workflow.report.words import (
     money,
     ordinal,
 )
-from tests.words.scenes import PHASES, T0, line, passed, running, task, view, waiting
+from bot.workflow.steering import MERGE_KEY, possible_now
+from tests.words.scenes import PHASES, T0, completed, line, passed, running, task, view, waiting
 
 
 def test_an_unknown_verb_is_told_the_nearest() -> None:
@@ -64,8 +66,8 @@ def test_the_nearest_verb_is_one_that_was_meant_or_none(word: str, meant: str | 
 
 
 def test_an_answer_says_whom_it_is_for_and_when_it_was_given() -> None:
-    text = stamped("> [!NOTE]\n> So it is.", "@octo", T0 + 60, T0)
-    assert text.startswith("> [!NOTE]\n> So it is.\n\n<sub>for ")
+    text = stamp("@octo", T0 + 60, T0)
+    assert text.startswith("<sub>for ")
     assert "@octo" not in text
     assert clock(T0 + 60) in text
 
@@ -88,11 +90,21 @@ def test_what_somebody_wrote_is_not_said_back_alive() -> None:
 @pytest.mark.parametrize("status", list(Status))
 @pytest.mark.parametrize("verb", list(Verb))
 def test_a_wrong_state_names_the_state_and_what_is_possible(status: Status, verb: Verb) -> None:
-    text = wrong_state(verb, task(status, PHASES[0]))
-    assert f"`/chimera {verb}" in text
-    assert "the task is " in text
-    for other in possible(status):
-        assert f"`{other}`" in text
+    of = task(status, PHASES[0])
+    text = wrong_state(verb, of)
+    assert f"`/chimera {verb}` was not done: the task " in text
+    named = text.partition("Possible now: ")[2]
+    assert {other for other in Verb if f"`{other}`" in named} == set(possible_now(of))
+
+
+def test_nothing_is_called_possible_that_would_be_refused() -> None:
+    waits = waiting(WaitFor.APPROVAL, PHASES[5]).task
+    assert Verb.APPROVE in possible_now(waits)
+    assert {Verb.RESUME, Verb.ROLLBACK} & set(possible_now(waits)) == set()
+    key = f"{MERGE_KEY}1/12"
+    by_merge = replace(waits, wait=Wait(on=WaitFor.APPROVAL, reason="merge #12", key=key))
+    assert Verb.APPROVE not in possible_now(by_merge)
+    assert Verb.REJECT in possible_now(by_merge)
 
 
 def test_without_a_task_that_is_said() -> None:
@@ -100,9 +112,8 @@ def test_without_a_task_that_is_said() -> None:
 
 
 def test_a_refusal_says_why() -> None:
-    assert refused(Verb.APPROVE, "the head is another commit").endswith(
-        "`/chimera approve [sha7]` was not done: the head is another commit."
-    )
+    text = refused(Verb.APPROVE, "the head is another commit", None)
+    assert "`/chimera approve` was not done: the head is another commit. Possible" in text
 
 
 def test_help_lists_every_command_with_this_repositorys_roles() -> None:
@@ -116,6 +127,10 @@ def test_status_says_what_is_waited_for() -> None:
     text = status_text(waiting(WaitFor.RUN, PHASES[3], "run 88"))
     assert text == "> [!NOTE]\n> Staging is waiting: run 88."
     assert "Waiting for you:" in status_text(waiting(WaitFor.DECISION, PHASES[1]))
+    third = view(task(Status.QUEUED, PHASES[0]), position=3, limit=2)
+    said = "E2E test is 3rd in the queue; the repository limit of 2 is reached."
+    assert status_text(third) == f"> [!NOTE]\n> {said}"
+    assert status_text(completed()) == "> [!NOTE]\n> The task is done."
 
 
 def test_explain_shows_the_journal_of_the_phase_and_no_other() -> None:

@@ -1,6 +1,5 @@
 """The four checks: what each state shows, within GitHub's limits."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -8,20 +7,18 @@ import pytest
 from bot.config.layers import load_repo_config
 from bot.domain import Cause, Outcome, Phase, Status, WaitFor
 from bot.facts import Facts, Finding
+from bot.github.types import CheckStatus, Conclusion
 from bot.workflow.commands import BUTTONS
+from bot.workflow.report.check_words import MAX_ANNOTATIONS, MAX_TEXT
 from bot.workflow.report.checks import (
-    MAX_ANNOTATIONS,
-    MAX_TEXT,
-    CheckPicture,
-    Conclusion,
-    Run,
+    CHECKS,
+    Draw,
     check_e2e,
     check_guardian,
     check_production,
     check_task,
     foreign_check,
 )
-from bot.workflow.report.view import View
 from tests.words.scenes import (
     FINDINGS,
     GREEN,
@@ -38,12 +35,6 @@ from tests.words.scenes import (
     waiting,
 )
 
-CHECKS: list[Callable[[View], CheckPicture]] = [
-    check_task,
-    check_guardian,
-    check_e2e,
-    check_production,
-]
 SCENES = [
     *(running(phase) for phase in PHASES),
     *(waiting(on, phase) for on in WaitFor for phase in PHASES),
@@ -55,26 +46,24 @@ SCENES = [
 ]
 
 
-@pytest.mark.parametrize("check", CHECKS)
-def test_every_picture_of_every_scene_is_one_that_github_takes(
-    check: Callable[[View], CheckPicture],
-) -> None:
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
+def test_every_picture_of_every_scene_is_one_that_github_takes(check: Draw) -> None:
     for scene in SCENES:
         seen = check(scene)
-        assert (seen.conclusion is not None) == (seen.status is Run.COMPLETED)
+        assert (seen.conclusion is not None) == (seen.status is CheckStatus.COMPLETED)
         assert seen.title.strip()
         assert seen.summary.strip()
         assert len(seen.title) <= 255
         assert max(len(seen.summary), len(seen.text)) <= MAX_TEXT
         assert len(seen.buttons) <= 3
-        assert not seen.buttons or seen.status is Run.COMPLETED
+        assert not seen.buttons or seen.status is CheckStatus.COMPLETED
 
 
-@pytest.mark.parametrize("check", CHECKS)
-def test_nothing_spins_after_the_end(check: Callable[[View], CheckPicture]) -> None:
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
+def test_nothing_spins_after_the_end(check: Draw) -> None:
     for scene in SCENES:
         if scene.task.status.ended:
-            assert check(scene).status is Run.COMPLETED
+            assert check(scene).status is CheckStatus.COMPLETED
 
 
 @pytest.mark.parametrize("status", [Status.FAILED, Status.DEAD, Status.CANCELLED])
@@ -85,15 +74,17 @@ def test_a_review_that_was_never_reached_opens_no_gate(status: Status) -> None:
         assert check(scene).conclusion is Conclusion.CANCELLED
 
 
-@pytest.mark.parametrize("check", CHECKS)
-def test_no_success_without_the_phase(check: Callable[[View], CheckPicture]) -> None:
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
+def test_no_success_without_the_phase(check: Draw) -> None:
     for scene in SCENES:
         if scene.task.status is not Status.COMPLETED and scene.task.phase is PHASES[0]:
             assert check(scene).conclusion is not Conclusion.SUCCESS
 
 
 def test_every_button_fits_and_is_a_command() -> None:
-    buttons = {button for scene in SCENES for check in CHECKS for button in check(scene).buttons}
+    buttons = {
+        button for scene in SCENES for check in CHECKS.values() for button in check(scene).buttons
+    }
     assert {button.identifier for button in buttons} == set(BUTTONS)
     for button in buttons:
         assert len(button.label) <= 20
@@ -147,7 +138,7 @@ def test_findings_become_annotations_at_their_lines() -> None:
     ]
     assert "@ada" not in seen.annotations[0].message
     assert "No test for a double logout" in seen.text
-    assert [button.identifier for button in seen.buttons] == ["retry", "hand-over"]
+    assert [button.identifier for button in seen.buttons] == ["hand-over"], "it is at work again"
 
 
 def test_a_new_round_begins_with_an_open_review() -> None:
@@ -157,7 +148,32 @@ def test_a_new_round_begins_with_an_open_review() -> None:
         line(4, PHASES[1], Outcome.PASS),
     )
     seen = check_guardian(view(task(Status.RUNNING, PHASES[2]), journal))
-    assert (seen.status, seen.conclusion) == (Run.IN_PROGRESS, None)
+    assert (seen.status, seen.conclusion) == (CheckStatus.IN_PROGRESS, None)
+
+
+def test_a_check_that_asks_for_a_decision_says_so_and_has_its_button() -> None:
+    seen = check_task(waiting(WaitFor.DECISION, PHASES[1]))
+    assert seen.title.startswith("Waiting for you: a decision: because. Reply /chimera retry")
+    assert [button.identifier for button in seen.buttons] == ["retry"]
+    assert check_task(waiting(WaitFor.RELABEL, PHASES[1])).buttons == ()
+
+
+def test_production_has_not_failed_when_the_work_is_sent_back_from_its_gate() -> None:
+    journal = (*passed(*PHASES[:5]), line(6, PHASES[5], Outcome.BACK, "ada pushed `39fb2c6`"))
+    seen = check_production(view(task(Status.RUNNING, PHASES[2]), journal))
+    assert (seen.conclusion, seen.title) == (Conclusion.NEUTRAL, "ada pushed `39fb2c6`")
+    assert "`chimera / task` says how it goes on" in seen.summary
+    assert seen.buttons == ()
+
+
+def test_a_gate_at_which_a_person_ended_the_task_is_cancelled_and_not_failed() -> None:
+    said = "Cancelled by ada (pull request closed)"
+    ended = replace(line(6, PHASES[5], Outcome.FAIL, said), cause=Cause.PERSON)
+    of = task(Status.CANCELLED, PHASES[5], cause=Cause.PERSON, summary=said)
+    seen = check_production(view(of, (*passed(*PHASES[:5]), ended)))
+    assert (seen.conclusion, seen.title) == (Conclusion.CANCELLED, "Cancelled")
+    assert seen.summary.startswith(f"{said}\n\n**Kept:** the branch")
+    assert seen.buttons == ()
 
 
 def huge() -> Facts:
@@ -188,7 +204,7 @@ def test_red_and_green_stand_side_by_side() -> None:
 
 def test_the_approval_is_a_completed_run_with_two_buttons() -> None:
     seen = check_production(waiting(WaitFor.APPROVAL, Phase.PRODUCTION_DEPLOYMENT))
-    assert (seen.status, seen.conclusion) == (Run.COMPLETED, Conclusion.ACTION_REQUIRED)
+    assert (seen.status, seen.conclusion) == (CheckStatus.COMPLETED, Conclusion.ACTION_REQUIRED)
     assert [button.label for button in seen.buttons] == ["Approve deploy", "Reject"]
     assert "`3f9c2ab`" in seen.summary
 
@@ -197,12 +213,9 @@ def test_where_the_merge_decides_there_is_no_button_to_approve() -> None:
     config = load_repo_config([("x", b"deploy: {production: {approval: on-merge}}")]).config
     seen = replace(waiting(WaitFor.APPROVAL, Phase.PRODUCTION_DEPLOYMENT), config=config)
     assert [button.identifier for button in check_production(seen).buttons] == ["reject"]
+    assert "approval counts" not in check_production(seen).summary
 
 
 def test_a_pull_request_that_is_not_ours_is_never_blocked() -> None:
     seen = foreign_check()
-    assert (seen.name, seen.status, seen.conclusion) == (
-        "chimera / task",
-        Run.COMPLETED,
-        Conclusion.SUCCESS,
-    )
+    assert (seen.status, seen.conclusion) == (CheckStatus.COMPLETED, Conclusion.SUCCESS)

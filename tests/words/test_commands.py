@@ -4,6 +4,7 @@ import pytest
 
 from bot.config.choices import RepoRole, Verb
 from bot.domain import Phase, Status
+from bot.workflow.command_grammar import parse_commands
 from bot.workflow.commands import (
     BUTTONS,
     TABLE,
@@ -11,7 +12,6 @@ from bot.workflow.commands import (
     Misspelt,
     Takes,
     least_role,
-    parse_commands,
     possible,
     spec_of,
 )

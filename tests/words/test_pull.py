@@ -16,6 +16,7 @@ from bot.workflow.report.pull import (
     pull_title,
     review_body,
     thread_reply,
+    with_evidence,
 )
 from bot.workflow.report.status import MAX_BODY
 from tests.words.scenes import FINDINGS, GREEN, KEY, PHASES, RED, facts, passed, running, task, view
@@ -54,6 +55,26 @@ def test_the_body_says_what_for_with_which_evidence_and_how_to_undo() -> None:
     text = pull_body(running(PHASES[2]))
     assert text.partition("\n")[2].startswith(BODY)
     assert "## How to undo it\n\nRevert the merge commit." in text
+
+
+def test_the_coders_words_say_what_changed_and_call_nobody() -> None:
+    text = pull_body(running(PHASES[2]), what="A logout, as @ada asked.\n\n# Large")
+    assert "## What changed\n\n> A logout, as @\u200bada asked.\n>\n> # Large" in text
+
+
+def test_a_later_round_shows_its_own_evidence_and_leaves_what_people_wrote() -> None:
+    seen = running(PHASES[2])
+    body = pull_body(seen, what="A logout.", template="- [ ] told the team")
+    theirs = body.replace("- [ ]", "- [x]").replace("> A logout.", "> A logout. Looks good!")
+    theirs = theirs.replace("\n", "\r\n")  # as a browser sends it
+    green = replace(GREEN, sha="c" * 40, passed=7, log="## How to undo it")
+    text = with_evidence(theirs, facts(green=(green,)))
+    assert "**Green after** at ccccccc: 7 passed" in text
+    assert "at 3f9c2ab" not in text
+    assert all(kept in text for kept in ("- [x] told the team", "Looks good!", "Revert the merge"))
+    assert text.count("## Evidence") == 1
+    assert with_evidence(text, facts(green=(green,))) == text, "nothing to edit twice"
+    assert with_evidence("All mine.", facts()) == "All mine."
 
 
 def test_the_body_is_known_again_as_a_pull_request() -> None:
@@ -127,7 +148,7 @@ def test_a_finding_calls_nobody_and_opens_nothing() -> None:
 
 
 def test_a_thread_is_told_the_commit() -> None:
-    assert thread_reply("m", "Renamed it.", "abc") == "m\nRenamed it. Done in abc."
+    assert thread_reply("m", "Renamed it.", "abc") == "m\nRenamed it.\n\nThe commit: abc"
 
 
 def test_everything_fits() -> None:

@@ -105,7 +105,7 @@ def test_a_queued_task_shows_its_place() -> None:
     queued = view(task(Status.QUEUED, Phase.E2E_TEST_GENERATION, spend=Spend()), position=3)
     assert body(queued).startswith("### Chimera · queued\n")
     assert "\n3rd in the queue.\n" in body(queued)
-    assert "3rd in the queue, about 12 minutes." in body(
+    assert "3rd in the queue, then usually 5–12 minutes." in body(
         replace(queued, eta=Eta(p50_s=300, p90_s=720))
     )
 
@@ -156,7 +156,8 @@ def test_a_failure_says_why_what_was_kept_and_what_is_next(cause: Cause, status:
     text = body(failed(Phase.CODE_IMPLEMENTATION, cause, status))
     assert "at code (2 of 6)" in text.splitlines()[0]
     assert "| ❌ | Code | It went wrong |" in text
-    assert f"**Why:** {FAILURES[cause].what} It went wrong" in text
+    general = "" if cause is Cause.PERSON else f"{FAILURES[cause].what} "
+    assert f"**Why:** {general}It went wrong" in text
     assert "**Kept:** the branch [`chimera/7-logout`](https://github.com/acme/shop/tree/" in text
     assert f"**Next:** {FAILURES[cause].next}" in text
     assert "**Took:** 1h 06m" in text
@@ -167,7 +168,44 @@ def test_a_cancelled_task_is_no_failure() -> None:
     text = body(view(of, passed(PHASES[0])))
     assert text.startswith("### Chimera · cancelled at code (2 of 6)")
     assert "❌" not in text
-    assert "| ⚪ | Code | cancelled: Cancelled by ada |" in text
+    assert "| ⚪ | Code | Cancelled by ada |" in text
+    assert "**Why:** Cancelled by ada  \n" in text, "once, and not as a failure"
+    assert "`/chimera retry` to go on from the same phase, or `/chimera start`" in text
+
+
+def test_who_is_stopped_while_it_waits_has_not_failed_there() -> None:
+    of = task(Status.CANCELLED, PHASES[5], cause=Cause.PERSON, summary="Cancelled by ada")
+    ended = replace(line(6, PHASES[5], Outcome.FAIL, "Cancelled by ada"), cause=Cause.PERSON)
+    text = body(view(of, (*passed(*PHASES[:5]), ended)))
+    assert "❌" not in text
+    assert "| ⚪ | Production | Cancelled by ada |" in text
+    assert "ended by a person :crit" in text
+
+
+def test_rounds_that_a_person_has_allowed_are_not_counted_against_the_limit() -> None:
+    beyond = Cursor(phase=PHASES[1], round=4)
+    text = body(view(task(Status.RUNNING, PHASES[1], cursor=beyond), passed(PHASES[0])))
+    assert "code (2 of 6) · round 4\n" in text
+
+
+def test_what_was_said_before_a_person_sent_the_work_back_is_not_told_of_its_end() -> None:
+    journal = (
+        *passed(*PHASES[:5]),
+        line(6, PHASES[5], Outcome.WAIT, "`main` has moved"),
+        line(7, PHASES[1], Outcome.FAIL, "The coder changed nothing"),
+    )
+    text = body(view(task(Status.FAILED, Phase.FAILED, cause=Cause.NOT_GREEN), journal))
+    assert "| ✅ | Guardian review |" not in text
+    assert "has moved" not in text
+    assert "| ⚪ | Production | to be done again |" in text
+
+
+def test_tests_alone_are_not_called_a_change() -> None:
+    scene = failed(Phase.CODE_IMPLEMENTATION, Cause.NOT_GREEN)
+    only = replace(scene.task.facts, head_sha=scene.task.facts.test_sha, pull=0)
+    text = body(replace(scene, task=replace(scene.task, facts=only)))
+    assert "**Kept:** the branch [" in text
+    assert "the change" not in text.partition("**Kept:**")[2].partition("\n")[0]
 
 
 def test_a_finished_task_shows_result_evidence_links_duration_and_cost() -> None:

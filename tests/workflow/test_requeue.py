@@ -9,7 +9,7 @@ import pytest
 from bot.config.choices import Verb
 from bot.domain import Actor, Cause, Cursor, Phase, RepoRef, Status, Task
 from bot.effects import EffectKind
-from bot.errors import Parked, Uncertain
+from bot.errors import Parked, Uncertain, WrongState
 from bot.facts import Deployment, Facts, Proof
 from bot.tasks.ledger import Ledger
 from bot.tasks.queue import TaskQueue
@@ -55,6 +55,14 @@ def test_from_a_phase_that_is_named_it_does_that_phase_again() -> None:
     after = steered(DEAD, again, ADA, 1000.0)
     assert (after.cursor.phase, after.cursor.attempt) == (Phase.GUARDIAN_REVIEW, 4)
     assert (after.facts.staging, after.facts.head_sha) == (None, SHA)
+
+
+@pytest.mark.parametrize("status", [Status.DEAD, Status.FAILED, Status.CANCELLED])
+@pytest.mark.parametrize("phase", [Phase.COMPLETE, Phase.FAILED])
+def test_nobody_sends_a_task_to_its_end(status: Status, phase: Phase) -> None:
+    """It would be called done without anything that shows it."""
+    with pytest.raises(WrongState, match="ends by itself"):
+        steered(replace(DEAD, status=status), Command(verb=Verb.RETRY, phase=phase), ADA, 1000.0)
 
 
 @dataclass

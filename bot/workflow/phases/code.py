@@ -14,7 +14,7 @@ from bot.workflow.newest import on_newest_head
 from bot.workflow.phases.gating import gated
 from bot.workflow.phases.step import Ctx, again, failed, passed, tail, trial_at
 from bot.workflow.phases.thinking import ask
-from bot.workflow.publish import commit, open_pull, publish
+from bot.workflow.publish import commit, publish, show_pull
 from bot.workflow.sent_back import thread_note
 from bot.workflow.taken_up import of_this_step
 from bot.workflow.trial import Trial
@@ -96,8 +96,8 @@ async def _green(
         last_failure="",
         approval=None,
     )
-    if ctx.repo is not None and not facts.pull:
-        facts = await open_pull(replace(task, facts=facts), ctx, ctx.repo)
+    if ctx.repo is not None:
+        facts = await show_pull(replace(task, facts=facts), ctx, ctx.repo, said.summary)
     if ctx.repo is not None and facts.threads:
         answered = replace(task, facts=facts)
         facts = await answer_threads(answered, ctx, ctx.repo, said.answers, sha)
@@ -117,7 +117,7 @@ async def _words(task: Task, ctx: Ctx, frozen: Sequence[str]) -> dict[str, objec
     config, facts = ctx.config, task.facts
     return {
         "request": task.feature,
-        "test_commands": [config.e2e.test_command, config.checks.test],
+        "test_commands": [config.e2e.test_command, config.checks_command],
         "frozen": frozen,
         "file_map": await ctx.workspace.file_map(facts.head_sha),
         "feedback": [*facts.feedback, *(thread_note(thread) for thread in facts.threads)],
@@ -128,7 +128,7 @@ async def _words(task: Task, ctx: Ctx, frozen: Sequence[str]) -> dict[str, objec
 def _idle(task: Task) -> StepResult:
     """No change: what the coder was told before still holds, and is what people have to hear."""
     told = [text for text in task.facts.feedback if text != IDLE]
-    before = "".join(told).strip().partition("\n")[0]
+    before = "\n".join(told).strip().partition("\n")[0]
     why = f"The coder changed nothing after: {before}" if before else "The coder changed nothing"
     cause = task.cause if task.cause in _STILL else Cause.NOT_GREEN
     return _stuck_or_again(task.facts, why, IDLE, cause, before=told)

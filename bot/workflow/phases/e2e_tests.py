@@ -18,6 +18,9 @@ from bot.workflow.taken_up import own_head, pushed_tests
 from bot.workflow.trial import Trial
 from bot.workflow.weakening import is_a_real_test
 
+NONE_WRITTEN = "No test was written"
+#: https://docs.pytest.org/en/stable/reference/exit-codes.html; unittest's since Python 3.12.
+NO_TESTS = 5
 LOOK_AGAIN_S = 60.0  #: at how many pull requests wait; a look asks nobody but the store
 
 
@@ -35,7 +38,7 @@ async def generate_tests(task: Task, ctx: Ctx) -> StepResult:
     await ask(task, ctx, Role.E2E_TESTER, WrittenTests, checkout, await _words(task, ctx))
     taken = await ctx.workspace.take(checkout, facts.base_sha)
     if refusal := _refusal(taken.files, taken.odd, ctx.config.e2e.path):
-        return again(facts, f"The tests were refused: {refusal[0]}", Cause.GATE, "\n".join(refusal))
+        return _refused(facts, refusal)
     sha = await commit(task, ctx, facts.base_sha, taken)
     return await _judged(task, ctx, sha, taken.files, replaces=pushed)
 
@@ -116,7 +119,21 @@ def _refusal(changes: Sequence[Change], odd: Sequence[str], path: str) -> list[s
         new, old = ((side or b"").decode("utf-8", "replace") for side in (change.new, change.old))
         if why := is_a_real_test(change.path, new, old):
             said.append(why)
-    return said if tests else [*said, f"No test was written under {path}."]
+    return said if tests else [*said, f"{NONE_WRITTEN} under {path}."]
+
+
+def _refused(facts: Facts, refusal: Sequence[str]) -> StepResult:
+    """Where nothing was written, what was said before still holds: to the agent, and to people."""
+    said = "\n".join(refusal)
+    told = [text for text in facts.feedback if text != said] if _none_written(refusal) else []
+    why = f"The tests were refused: {refusal[0]}"
+    if told:
+        why = f"The e2e-tester wrote no test after: {told[0].splitlines()[0]}"
+    return again(facts, why, Cause.GATE, *told, said)
+
+
+def _none_written(refusal: Sequence[str]) -> bool:
+    return refusal[0].startswith(NONE_WRITTEN)
 
 
 def _import_may_be_red(ctx: Ctx) -> bool:
@@ -148,22 +165,29 @@ def _accepted(facts: Facts, changes: Sequence[Change], sha: str, trial: Trial) -
         facts, tests=frozen, test_sha=sha, head_sha=sha, feedback=(), wip_sha="", last_failure=""
     )
     red = counts.failed or "they"
-    return passed(facts, f"{written} written, {red} fail on `{facts.base_ref}` as they must")
+    fail = "fails on `{}` as it must" if red == 1 else "fail on `{}` as they must"
+    return passed(facts, f"{written} written, {red} {fail.format(facts.base_ref)}")
 
 
 def _green_at_once(facts: Facts) -> StepResult:
     return waiting(
         facts,
         WaitFor.DECISION,
-        f"The new tests pass on the unchanged `{facts.base_ref}`: there may be nothing to do, "
-        "or the issue has to say more",
+        f"The new tests pass on the unchanged `{facts.base_ref}`: there may be nothing to do; or "
+        "say more in the issue, then `/chimera cancel` and `/chimera start`",
     )
 
 
 def _base_is_red(facts: Facts, proof: Proof) -> StepResult:
-    return waiting(
-        replace(facts, base_checks=None),
-        WaitFor.CONFIGURATION,
-        f"The repository's own tests (`{proof.command}`) fail on the unchanged `{facts.base_ref}` "
-        f"with exit code {proof.exit_code}; mend them, or `checks.test`",
-    )
+    """A person has to mend what is there, before anything can be proved with it."""
+    if proof.exit_code == NO_TESTS and "no tests ran" in proof.log.lower():
+        why = (
+            f"`{proof.command}` finds no tests on `{facts.base_ref}`: commit a first one, or say "
+            "in `checks.test` how the repository is tested"
+        )
+    else:
+        why = (
+            f"The repository's own tests (`{proof.command}`) fail on the unchanged "
+            f"`{facts.base_ref}` with exit code {proof.exit_code}; mend them, or `checks.test`"
+        )
+    return waiting(replace(facts, base_checks=None), WaitFor.CONFIGURATION, why)

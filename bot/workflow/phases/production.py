@@ -13,6 +13,7 @@ from bot.github.repo import Repo
 from bot.workflow.deploying import Standing, deploy, last_deployed, plan, stand, version_at
 from bot.workflow.merging import (
     approval_key,
+    closed_unmerged,
     in_merge_queue,
     merge,
     merge_begun,
@@ -82,6 +83,8 @@ async def _gate(task: Task, ctx: Ctx, repo: Repo) -> StepResult | None:
     """What stands between a validated change and production; None where nothing does."""
     if (moved := await update_with_base(task, ctx, repo)) is not None:
         return moved
+    if (closed := await closed_unmerged(task, repo)) is not None:
+        return closed
     production, facts = ctx.config.deploy.production, task.facts
     if production.approval is ApprovalMode.ON_MERGE:
         return None

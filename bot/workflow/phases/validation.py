@@ -25,7 +25,8 @@ async def validate(task: Task, ctx: Ctx) -> StepResult:
             Cause.VALIDATION,
             f"The end-to-end tests fail on {where}:\n\n{tail(proof.log)}",
         )
-    return passed(_validated(facts, proof), f"{proof.passed or 'All'} pass on {where}")
+    passing = "passes" if proof.passed == 1 else "pass"
+    return passed(_validated(facts, proof), f"{proof.passed or 'All'} {passing} on {where}")
 
 
 def staging_url(task: Task, ctx: Ctx) -> str:

@@ -8,24 +8,27 @@ from collections.abc import Mapping, Sequence
 from bot.config.choices import RepoRole, Verb
 from bot.config.layers import Effective, flat_values
 from bot.domain import Status, Task
-from bot.workflow.commands import TABLE, UNKNOWN, Misspelt, least_role, possible, spec_of
+from bot.workflow.command_grammar import UNKNOWN
+from bot.workflow.command_lines import PREFIX
+from bot.workflow.commands import TABLE, Misspelt, least_role, possible, spec_of
 from bot.workflow.neutral import cell
 from bot.workflow.report.progress import ICONS, rows, stopped_at
-from bot.workflow.report.status import ask
+from bot.workflow.report.status import WAITING_FOR_YOU, ask, place
 from bot.workflow.report.view import View
 from bot.workflow.report.words import TITLES, clock, duration, joined
+from bot.workflow.steering import possible_now
 
 MAX_ECHO = 80  #: of what somebody wrote
 MAX_JOURNAL = 20
 
 _STATE_WORDS = {
-    Status.QUEUED: "in the queue",
-    Status.RUNNING: "running",
-    Status.WAITING: "waiting",
-    Status.COMPLETED: "done",
-    Status.FAILED: "failed",
-    Status.CANCELLED: "cancelled",
-    Status.DEAD: "stopped by errors",
+    Status.QUEUED: "is in the queue",
+    Status.RUNNING: "is running",
+    Status.WAITING: "is waiting",
+    Status.COMPLETED: "is done",
+    Status.FAILED: "has failed",
+    Status.CANCELLED: "was cancelled",
+    Status.DEAD: "was stopped by errors",
 }
 
 
@@ -41,20 +44,21 @@ def misspelt(said: Misspelt) -> str:
 
 def wrong_state(verb: Verb, task: Task | None) -> str:
     """Not possible now: what the state is, and what is possible instead."""
-    status = task.status if task is not None else None
-    state = f"the task is {_STATE_WORDS[status]}" if status is not None else "there is no task"
-    now = joined([f"`{other}`" for other in possible(status)])
-    return f"> [!WARNING]\n> `{spec_of(verb).usage}` is not possible: {state}. Possible now: {now}."
+    state = f"the task {_STATE_WORDS[task.status]}" if task is not None else "there is no task"
+    return refused(verb, state, task)
 
 
-def refused(verb: Verb, why: str) -> str:
-    """Possible in this state, but not this time (another commit, the requester's own approval)."""
-    return f"> [!WARNING]\n> `{spec_of(verb).usage}` was not done: {cell(why, 300)}."
+def refused(verb: Verb, why: str, task: Task | None) -> str:
+    """Not done, for this reason; and what can be asked for instead."""
+    verbs = possible_now(task) if task is not None else possible(None)
+    now = joined([f"`{other}`" for other in verbs])
+    said = f"`{PREFIX} {verb}` was not done: {cell(why, 300)}. Possible now: {now}."
+    return f"> [!WARNING]\n> {said}"
 
 
-def stamped(text: str, by: str, at: float, since: float) -> str:
-    """An answer with whom it is for and when it was given, for it stays while things change."""
-    return f"{text}\n\n<sub>for {cell(by, 40)}, {clock(at, since)}</sub>"
+def stamp(by: str, at: float, since: float) -> str:
+    """Whom an answer is for and when it was given, for it stays for a while."""
+    return f"<sub>for {cell(by, 40)}, {clock(at, since)}</sub>"
 
 
 def help_text(overrides: Mapping[Verb, RepoRole]) -> str:
@@ -68,13 +72,12 @@ def help_text(overrides: Mapping[Verb, RepoRole]) -> str:
 
 def status_text(view: View) -> str:
     """Where the task stands, in a sentence or two."""
-    task = view.task
-    at = TITLES[stopped_at(task, view.journal)]
+    task, asked = view.task, ask(view)
+    about = TITLES[stopped_at(task, view.journal)] if not task.status.ended else "The task"
+    state = f"is {place(view)}" if place(view) else _STATE_WORDS[task.status]
     waits = f": {cell(task.wait.reason, 300)}" if task.wait is not None else ""
-    asked = ask(view)
-    return f"> [!NOTE]\n> {at} is {_STATE_WORDS[task.status]}{waits}." + (
-        f"\n> Waiting for you: {asked}" if asked else ""
-    )
+    said = f"> [!NOTE]\n> {about} {state}{waits}."
+    return f"{said}\n> {WAITING_FOR_YOU}{asked}" if asked else said
 
 
 def explanation(view: View) -> str:

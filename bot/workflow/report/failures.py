@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.domain import Cause, Status, Task
+from bot.workflow.neutral import cell
 from bot.workflow.report.view import View
 from bot.workflow.report.words import counted, joined, link, sha7
 
@@ -16,6 +17,7 @@ class Told:
     next: str
 
 
+MAX_WHY = 500  #: of what a task said when it ended
 _RETRY = "Reply `/chimera retry` to go on from the same phase."
 
 FAILURES: Mapping[Cause, Told] = {
@@ -91,13 +93,22 @@ FAILURES: Mapping[Cause, Told] = {
     ),
     Cause.PERSON: Told(
         what="A person ended it.",
-        next="Reply `/chimera start` to start anew.",
+        next="Reply `/chimera retry` to go on from the same phase, or `/chimera start` to start "
+        "anew.",
     ),
     Cause.BUG: Told(
         what="Chimera made an error that it cannot explain.",
         next=f"The log has it under the task's id. {_RETRY}",
     ),
 }
+
+
+def why(task: Task) -> str:
+    """Why it ended: the cause in general, then this case; of a person's doing the latter alone."""
+    said = cell(task.summary, MAX_WHY)
+    if task.cause is None or (task.cause is Cause.PERSON and said):
+        return said or "Nobody said why."
+    return f"{FAILURES[task.cause].what} {said}".strip()
 
 
 def kept(view: View) -> str:
@@ -109,18 +120,19 @@ def kept(view: View) -> str:
         parts.append(_branch(facts.branch, repository))
     if facts.tests:
         parts.append(counted(len(facts.tests), "test file"))
-    if facts.head_sha:
+    if facts.head_sha not in ("", facts.test_sha):
         parts.append(f"the change `{sha7(facts.head_sha)}`")
     if facts.pull:
         parts.append(link(f"PR #{facts.pull}", view.links.pull(task)))
+    if facts.merge_sha:
+        parts.append(f"the merge `{sha7(facts.merge_sha)}`")
     return joined(parts) if parts else "nothing was written to the repository"
 
 
 def next_step(task: Task) -> str:
     """What a person can do now."""
-    if task.status is Status.CANCELLED:
-        return f"{FAILURES[Cause.PERSON].next} {_RETRY}"
-    return FAILURES[task.cause or Cause.BUG].next
+    unsaid = Cause.PERSON if task.status is Status.CANCELLED else Cause.BUG
+    return FAILURES[task.cause or unsaid].next
 
 
 def _branch(branch: str, repository: str) -> str:

@@ -1,6 +1,6 @@
 """The journal folded into one row a phase: what table, timeline and checks have in common."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -69,7 +69,7 @@ def stopped_at(task: Task, journal: Sequence[JournalLine]) -> Phase:
     return worked[-1]
 
 
-def skipped(table: dict[Phase, Row]) -> list[Phase]:
+def skipped(table: Mapping[Phase, Row]) -> list[Phase]:
     """The phases that did not apply."""
     return [row.phase for row in table.values() if row.state is State.SKIPPED]
 
@@ -118,8 +118,9 @@ def _again(row: Row) -> None:
 
 def _overlay(table: dict[Phase, Row], task: Task, journal: Sequence[JournalLine]) -> None:
     """What the row of the task says goes before what the journal said last."""
-    _to_be_done(table, task)
     here = table[stopped_at(task, journal)]
+    if task.phase is not Phase.COMPLETE:
+        _to_be_done(table, here.phase, ended=task.status.ended)
     match task.status:
         case Status.RUNNING:
             here.state = State.RUNNING
@@ -130,20 +131,21 @@ def _overlay(table: dict[Phase, Row], task: Task, journal: Sequence[JournalLine]
         case Status.FAILED | Status.DEAD:
             here.state = State.FAILED
             here.summary = task.summary or here.summary
-        case Status.CANCELLED if not here.over:
+        case Status.CANCELLED if here.state not in {State.PASSED, State.SKIPPED}:
             here.state = State.STOPPED
             here.summary = task.summary
         case Status.QUEUED | Status.COMPLETED | Status.CANCELLED:
             pass
 
 
-def _to_be_done(table: dict[Phase, Row], task: Task) -> None:
-    """A person can send work back between two steps; what had passed then speaks of before."""
-    if task.phase in table:
-        at = WORKING_PHASES.index(task.phase) + task.status.ended
-        for phase in WORKING_PHASES[at:]:
-            if table[phase].over:
-                _again(table[phase])
+def _to_be_done(table: dict[Phase, Row], at: Phase, *, ended: bool) -> None:
+    """A person can send work back between two steps; what was said then speaks of before."""
+    begin = WORKING_PHASES.index(at)
+    if not ended and table[at].over:
+        _again(table[at])
+    for phase in WORKING_PHASES[begin + 1 :]:
+        if table[phase].state is not State.SENT_BACK:
+            _again(table[phase])
 
 
 def _now_begun(task: Task, journal: Sequence[JournalLine]) -> float:

@@ -14,8 +14,10 @@ MAX_TITLE = 256  #: characters of a title, GitHub's limit
 MAX_SUBJECT = 72  #: of a commit's first line, by custom
 MAX_LOG = 4000  #: characters of each log in the body; the whole ones are in the evidence
 MAX_TEMPLATE = 20_000
+MAX_WHAT = 4000
 MAX_FINDING = 4000
 MAX_LISTED = 50
+EVIDENCE, UNDO = "## Evidence", "## How to undo it"
 
 
 def pull_title(task: Task, template: str) -> str:
@@ -24,8 +26,10 @@ def pull_title(task: Task, template: str) -> str:
     return plain(filled, MAX_TITLE) or f"Change for {task.id}"
 
 
-def pull_body(view: View, *, template: str = "") -> str:
+def pull_body(view: View, *, what: str = "", template: str = "") -> str:
     """What changed, its evidence, how to undo it; then the repository's own template.
+
+    `what` are the coder's words.
 
     `Refs` and not `Fixes`: an issue is closed when production is validated, not when merged.
     """
@@ -34,12 +38,22 @@ def pull_body(view: View, *, template: str = "") -> str:
     parts = [
         f"{signed(view.hmac_key, task.id, of='pull')}\n{about}",
         f"## What it is for\n\n{quoted(task.title, 300)}",
-        f"## Evidence\n\n{_evidence(task.facts)}",
-        f"## How to undo it\n\n{_undo(task)}",
+        f"## What changed\n\n{quoted(what, MAX_WHAT)}" if what else "",
+        f"{EVIDENCE}\n\n{_evidence(task.facts)}",
+        f"{UNDO}\n\n{_undo(task)}",
         harmless(template, MAX_TEMPLATE).strip(),
         f"<sub>task {task.id} · `/chimera help` · a review with comments goes to the coder</sub>",
     ]
     return clip("\n\n".join(part for part in parts if part), MAX_BODY)
+
+
+def with_evidence(body: str, facts: Facts) -> str:
+    """The body as people have left it, with the evidence of now; as it is, if they removed it."""
+    before, found, rest = body.partition(EVIDENCE)
+    _, undo, after = rest.rpartition(UNDO)
+    if not (found and undo):
+        return body
+    return clip(f"{before}{EVIDENCE}\n\n{_evidence(facts)}\n\n{UNDO}{after}", MAX_BODY)
 
 
 def commit_message(
@@ -85,9 +99,9 @@ def line_comment(finding: Finding) -> str:
 
 
 def thread_reply(mark: str, text: str, sha: str) -> str:
-    """What was done about a reviewer's thread, and in which commit."""
-    done = f" Done in {sha}." if sha else ""
-    return clip(f"{mark}\n{neutralise(text, MAX_FINDING)}{done}", MAX_BODY)
+    """What was done about a reviewer's thread, and the commit of that round."""
+    commit = f"\n\nThe commit: {sha}" if sha else ""
+    return clip(f"{mark}\n{neutralise(text, MAX_FINDING)}{commit}", MAX_BODY)
 
 
 def _verdict(findings: Sequence[Finding]) -> str:

@@ -6,7 +6,7 @@ from bot.config.choices import ApprovalMode
 from bot.domain import Phase, Status, Wait, WaitFor
 from bot.workflow.neutral import cell, clip
 from bot.workflow.report.costs import all_priced, cost_table, price
-from bot.workflow.report.failures import FAILURES, kept, next_step
+from bot.workflow.report.failures import kept, next_step, why
 from bot.workflow.report.marker import signed
 from bot.workflow.report.progress import ICONS, Row, State, rows, stopped_at
 from bot.workflow.report.timeline import gantt
@@ -27,6 +27,7 @@ MAX_BODY = 65_536  #: characters of a comment, GitHub's limit
 MAX_SUMMARY = 240  #: of a phase's result in the table
 MAX_REASON = 500  #: of why it waits, or failed
 MAX_ANSWERS = 3
+WAITING_FOR_YOU = "Waiting for you: "
 _EMPTY_HEAD = "| | Phase | Result | Took | |\n|-|-|-|-|-|"
 
 
@@ -52,7 +53,7 @@ def _heading(view: View) -> str:
     task = view.task
     at = stopped_at(task, view.journal)
     place = f"{TITLES[at].lower().replace('e2e', 'E2E')} ({WORKING_PHASES.index(at) + 1} of 6)"
-    round_ = f" · round {task.cursor.round} of {view.config.limits.rounds}"
+    round_ = f" · {_round(task.cursor.round, view.config.limits.rounds)}"
     words = {
         Status.QUEUED: f"queued · {place}" if view.journal else "queued",
         Status.RUNNING: place + round_,
@@ -65,12 +66,17 @@ def _heading(view: View) -> str:
     return f"### Chimera · {words[task.status]}"
 
 
+def _round(number: int, most: int) -> str:
+    """A person may have allowed more rounds than are configured."""
+    return f"round {number} of {most}" if number <= most else f"round {number}"
+
+
 # ── what a person is needed for ──────────────────────────────────────────────────────────────
 
 
 def _attention(view: View) -> str:
     asked = ask(view)
-    return f"> [!IMPORTANT]\n> Waiting for you: {asked}" if asked else ""
+    return f"> [!IMPORTANT]\n> {WAITING_FOR_YOU}{asked}" if asked else ""
 
 
 _ASKED: Mapping[WaitFor, str] = {
@@ -84,7 +90,7 @@ _ASKED: Mapping[WaitFor, str] = {
     "push to the default branch, or reply `/chimera retry`.",
     WaitFor.ACCESS: "**let Chimera work here again**: {reason}. If it does not go on by itself "
     "then, reply `/chimera retry`.",
-    WaitFor.PAUSED: "**paused**: {reason}. Reply `/chimera resume` to go on.",
+    WaitFor.PAUSED: "**resume it**: {reason}. Reply `/chimera resume` or `/chimera cancel`.",
     WaitFor.HOLD: "**this repository is on hold**: {reason}. Reply `/chimera unhold`.",
 }
 
@@ -156,7 +162,7 @@ def _result(view: View, row: Row) -> str:
         case State.SENT_BACK:
             return f"sent back: {said}"
         case State.STOPPED:
-            return f"cancelled: {said}" if said else "cancelled"
+            return said or "cancelled"
         case State.PENDING if row.seconds:
             return said if said else "to be done again"
         case _:
@@ -192,11 +198,19 @@ def _now(view: View) -> str:
     return " ".join(filter(None, (_waiting(view), _left(view), _cost(view))))
 
 
+def place(view: View) -> str:
+    """The place in the queue, and what it waits for there; empty for who does not stand there."""
+    if view.task.status is not Status.QUEUED or view.position is None:
+        return ""
+    eta = view.eta
+    work = f", then usually {minutes_between(eta.p50_s, eta.p90_s)}" if eta is not None else ""
+    return f"{ordinal(view.position)} in the queue{work}{_kept_back(view)}"
+
+
 def _waiting(view: View) -> str:
     task = view.task
-    if task.status is Status.QUEUED and view.position is not None:
-        about = f", about {minutes_between(view.eta.p90_s, view.eta.p90_s)}" if view.eta else ""
-        return f"{ordinal(view.position)} in the queue{about}{_kept_back(view)}."
+    if standing := place(view):
+        return f"{standing}."
     if task.status is not Status.WAITING or task.wait is None or task.wait.on.needs_person:
         return ""
     return f"Waits: {_reason(task.wait)}{_time_of(task.wait, task.created_at)}."
@@ -258,12 +272,7 @@ def _success(view: View) -> str:
 
 def _failure(view: View) -> str:
     task = view.task
-    if task.status is Status.CANCELLED:
-        what = f"Cancelled: {cell(task.summary, MAX_REASON)}"
-    else:
-        cause = FAILURES[task.cause] if task.cause is not None else None
-        what = f"{cause.what if cause else ''} {cell(task.summary, MAX_REASON)}".strip()
-    lines = [f"**Why:** {what}", f"**Kept:** {kept(view)}", f"**Next:** {next_step(task)}"]
+    lines = [f"**Why:** {why(task)}", f"**Kept:** {kept(view)}", f"**Next:** {next_step(task)}"]
     return "\n".join([*(f"{line}  " for line in lines), f"**Took:** {_whole(view)}"])
 
 

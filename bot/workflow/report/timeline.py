@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bot.domain import JournalLine, Outcome, Phase
+from bot.domain import Cause, JournalLine, Outcome, Phase
 from bot.workflow.report.words import TITLES, WORKING_PHASES
 
 MAX_BARS = 60  #: the latest ones; more cannot be read
@@ -38,6 +38,8 @@ def _section(phase: Phase, lines: Sequence[JournalLine]) -> list[str]:
 
 def _bar(line: JournalLine) -> str:
     said, tag = _SAID[line.outcome]
+    if line.outcome is Outcome.FAIL and line.cause is Cause.PERSON:
+        said = "ended by a person"
     begin = int(line.started_at)
     end = max(begin + 1, int(line.started_at + line.seconds))
     return f"    {said} :{tag}s{line.n}, {begin}, {end}"

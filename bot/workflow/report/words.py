@@ -1,5 +1,6 @@
 """Durations, instants, money and names, as people read them."""
 
+import textwrap
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from urllib.parse import quote
@@ -26,6 +27,27 @@ TITLES = {
     Phase.COMPLETE: "Done",
     Phase.FAILED: "Failed",
 }
+
+
+LINE = 100  #: characters of a line in a terminal
+MAX_TOLD = 600  #: characters of a step's result in a terminal; the whole is in the journal
+
+
+def hanging(lead: str, text: str) -> str:
+    """`lead` and the text's first line, broken so that it hangs below its own beginning."""
+    first = (text.splitlines() or [""])[0]
+    shown = first if len(first) <= MAX_TOLD else f"{first[: MAX_TOLD - 1]}…"
+    return (
+        textwrap.fill(
+            shown,
+            LINE,
+            initial_indent=lead,
+            subsequent_indent=" " * len(lead),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        or lead.rstrip()
+    )
 
 
 def duration(seconds: float) -> str:
