@@ -15,6 +15,7 @@ from bot.app import House, create_app
 from bot.config.settings import Settings
 from bot.localhub import manifest
 from bot.localhub.hub import LocalHub
+from bot.localhub.people import Person
 from bot.localhub.state import Repository
 
 MANIFEST = Path(__file__).parents[1] / "config" / "app-manifest.json"
@@ -26,6 +27,7 @@ class Ground:
     """The hub, and the settings of whoever lives on it."""
 
     hub: LocalHub
+    owner: Person
     repository: Repository
     installation: int
     settings: Settings
@@ -41,7 +43,7 @@ class Ground:
 def ground_at(folder: Path, **settings: Any) -> Ground:
     """A hub with one repository and the App installed."""
     hub = LocalHub(folder / "hub", act=False)
-    hub.add_user("ada")
+    owner = hub.add_user("ada")
     repository = hub.create_repository("ada", "site", {"README.md": "A site.\n"})
     shipped = json.loads(MANIFEST.read_text())
     app = manifest.register(
@@ -54,6 +56,7 @@ def ground_at(folder: Path, **settings: Any) -> Ground:
     )
     return Ground(
         hub=hub,
+        owner=owner,
         repository=repository,
         installation=hub.install(app.id, "ada", [repository]),
         settings=Settings(

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from bot.cli.options import server_options
+from bot.cli.options import from_phase_option, server_options
 from bot.cli.talk import as_json_option, emit, plain, say
 from bot.cli.task import ask, change, show_page, show_task
 from bot.domain import Outcome, Phase
@@ -58,7 +58,7 @@ def show(task_id: str, server_url: str, as_json: bool) -> None:
 
 @dead.command()
 @click.argument("task_id")
-@click.option("--from", "phase", type=click.Choice([phase.value for phase in Phase]))
+@from_phase_option
 @server_options
 @as_json_option
 def requeue(task_id: str, phase: str | None, server_url: str, as_json: bool) -> None:

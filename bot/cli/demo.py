@@ -46,9 +46,11 @@ def demo(
     from bot.cli.interrupts import until_interrupted
     from bot.demo.sample import alterations
     from bot.demo.story import DemoOptions, run_demo
+    from bot.workflow.report.words import hanging
 
     if alter == "list":
-        click.echo("\n".join(alterations()))
+        for name, about in alterations().items():
+            click.echo(hanging(f"{name:<22}  ", about))
         return
     log.set_up(level="ERROR")
     options = DemoOptions(

@@ -6,12 +6,21 @@ from typing import Any, TypeVar
 
 import click
 
+from bot.domain import Phase
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 data_dir_option = click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
     help="The directory of the store. [default: CHIMERA_DATA_DIR]",
+)
+
+from_phase_option = click.option(
+    "--from",
+    "phase",
+    type=click.Choice([phase for phase in Phase if phase not in {Phase.COMPLETE, Phase.FAILED}]),
+    help="From this phase on. [default: the one that ended it]",
 )
 
 

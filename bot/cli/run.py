@@ -27,7 +27,8 @@ from bot.cli.talk import as_json_option, emit, pairs, say
     "shows",
     type=click.Path(path_type=Path, exists=True),
     multiple=True,
-    help="A path that a command agent may read in its cage, besides its program; repeatable.",
+    help="A path that a command agent may read in its cage, besides the files that its command "
+    "names by their whole path; repeatable.",
 )
 @click.option("--target-url", default="", help="Where the tests run, when it is served already.")
 @click.option(
@@ -66,13 +67,13 @@ def run(
     from bot.config.environment import load_settings
     from bot.errors import InputError
     from bot.workflow.local_run import run_local
-    from bot.workflow.registry import agent_named, agents_of
+    from bot.workflow.registry import agent_named, agents_with_keys
 
     log.set_up(level="WARNING")
     settings = load_settings(os.environ)
     if shows and agent is None:
         raise InputError("--show is for a command agent; name one with --agent command:PROGRAM")
-    agents = agent_named(agent, settings, shows) if agent else agents_of(settings)
+    agents = agent_named(agent, settings, shows) if agent else agents_with_keys(settings)
     text = sys.stdin.read() if feature == "-" else feature
     layer = (str(file), file.read_bytes()) if file is not None else None
     done = until_interrupted(

@@ -6,11 +6,9 @@ from bot.cli.talk import say
 from bot.domain import JournalLine, Phase, Status, Task, WaitFor
 from bot.errors import ConfigError
 from bot.facts import Proof
-from bot.web.shapes import task_out
+from bot.web.phases import task_detail
 from bot.workflow.local_run import LocalRun, Teller
-from bot.workflow.report.words import TITLES, duration
-
-MAX_LINE = 110  #: characters of a summary; with its columns it fits most terminals
+from bot.workflow.report.words import TITLES, duration, hanging
 
 _ADVICE = {
     WaitFor.CONFIGURATION: "Mend this, commit it (or change the file given as --config), and run "
@@ -46,7 +44,7 @@ def document(done: LocalRun) -> dict[str, Any]:
     """The result for programs."""
     task, facts = done.task, done.task.facts
     return {
-        "task": task_out(task).model_dump(mode="json"),
+        "task": task_detail(task, done.journal, position=None).model_dump(mode="json"),
         "journal": [_line(line) for line in done.journal],
         "skipped": [entry.partition(":")[0] for entry in facts.skipped],
         "skipped_because": list(facts.skipped),
@@ -94,8 +92,8 @@ def _enters(phase: Phase) -> None:
 
 
 def _records(line: JournalLine) -> None:
-    said = (line.summary.splitlines() or [""])[0][:MAX_LINE]
-    say(f"  {TITLES[line.phase]:<16} {line.outcome:<5} {duration(line.seconds):>7}  {said}")
+    lead = f"  {TITLES[line.phase]:<16} {line.outcome:<5} {duration(line.seconds):>7}  "
+    say(hanging(lead, line.summary))
 
 
 def _code(task: Task) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from bot.cli.options import data_dir_option, server_options
+from bot.cli.options import data_dir_option, from_phase_option, server_options
 from bot.cli.talk import as_json_option, emit, pairs, say, table
 from bot.domain import DEFAULT_PRIORITY, MAX_PRIORITY, MIN_PRIORITY, Phase, Status
 
@@ -106,7 +106,7 @@ def cancel(task_id: str, server_url: str, as_json: bool) -> None:
 
 @task.command()
 @click.argument("task_id")
-@click.option("--from", "phase", type=click.Choice([phase.value for phase in Phase]))
+@from_phase_option
 @server_options
 @as_json_option
 def retry(task_id: str, phase: str | None, server_url: str, as_json: bool) -> None:

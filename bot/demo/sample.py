@@ -1,6 +1,7 @@
 """What the demo is made of, as paths and text."""
 
 import difflib
+import json
 from pathlib import Path
 
 from bot.errors import InputError
@@ -17,9 +18,10 @@ def issue() -> tuple[str, str]:
     return title, body.strip() + "\n"
 
 
-def alterations() -> list[str]:
-    """Names of the recordings with one altered answer."""
-    return sorted(path.stem for path in (_HERE / "altered").glob("*.json"))
+def alterations() -> dict[str, str]:
+    """The recordings with one altered answer: by name, what it is and where it is caught."""
+    files = sorted((_HERE / "altered").glob("*.json"))
+    return {file.stem: json.loads(file.read_text(encoding="utf-8"))["about"] for file in files}
 
 
 def recording(alter: str = "") -> Path:

@@ -23,9 +23,10 @@ from bot.demo import hubview, sample
 from bot.demo.ports import free_ports
 from bot.demo.stage import Stage, bot_on, hub_with
 from bot.domain import JournalLine, Role, Status, Task, WaitFor
+from bot.errors import InputError
 from bot.github.git_program import git_program
-from bot.web.shapes import task_out
-from bot.workflow.report.words import TITLES, duration
+from bot.web.phases import task_detail
+from bot.workflow.report.words import TITLES, duration, hanging
 
 OWNER = "ada"
 LOOK_S = 0.05
@@ -53,7 +54,8 @@ async def run_demo(options: DemoOptions, say: Say) -> dict[str, Any]:
         await git_program()
         folder = _folder(options, stack)
         recording = options.session or sample.recording(options.alter)
-        agent = ReplayAgent(await asyncio.to_thread(Recording.load, recording))
+        recorded = await asyncio.to_thread(Recording.load, recording)
+        agent = ReplayAgent(recorded)
         cage = await Cage.open()
         deploys = folder / "deploys"
         stack.push_async_callback(stop_what_was_deployed, deploys)
@@ -63,13 +65,15 @@ async def run_demo(options: DemoOptions, say: Say) -> dict[str, Any]:
         stage = await stack.enter_async_context(
             bot_on(hub, owner, repository, folder, dict.fromkeys(Role, agent), cage=cage)
         )
-        _introduce(stage, cage, say)
+        _introduce(stage, cage, options, recorded.about, say)
         task = await _play(stage, options, say)
         await _shown(stage)
         document = await _document(stage, task, cage)
         _conclude(stage, task, say)
         if options.keep:
             await _hold_open(say)
+        else:
+            say("These pages are closed now; `chimera demo --keep` leaves them open.")
         return document
 
 
@@ -118,7 +122,7 @@ async def _tell(stage: Stage, task: Task, said: int, say: Say) -> int:
 def _line(stage: Stage, task: Task, line: JournalLine) -> str:
     icon = ICONS[line.outcome]
     name = TITLES[line.phase]
-    return f"  {icon} {name:<16} {duration(line.seconds):>7}  {line.summary.splitlines()[0][:110]}"
+    return hanging(f"  {icon} {name:<16} {duration(line.seconds):>7}  ", line.summary)
 
 
 async def _approve(stage: Stage, task: Task, options: DemoOptions, say: Say) -> None:
@@ -146,7 +150,10 @@ async def _agrees(question: str) -> bool:
     sys.stderr.write(question)
     sys.stderr.flush()
     threading.Thread(target=read, daemon=True).start()
-    return (await answer).strip().lower() in {"y", "yes"}
+    said = await answer
+    if not sys.stdin.isatty():  # nobody's Enter has ended the line
+        sys.stderr.write(f"{said.strip() or 'no answer'}\n")
+    return said.strip().lower() in {"y", "yes"}
 
 
 def _hand(answer: "asyncio.Future[str]", line: str) -> None:
@@ -179,7 +186,7 @@ async def _document(stage: Stage, task: Task, cage: Cage) -> dict[str, Any]:
     journal = await stage.house.queue.journal(task.id)
     task = await stage.house.queue.get(task.id)
     return {
-        "task": task_out(task, position=None).model_dump(mode="json"),
+        "task": task_detail(task, journal, position=None).model_dump(mode="json"),
         "journal": [
             {
                 "phase": line.phase.value,
@@ -195,18 +202,20 @@ async def _document(stage: Stage, task: Task, cage: Cage) -> dict[str, Any]:
     }
 
 
-def _introduce(stage: Stage, cage: Cage, say: Say) -> None:
+def _introduce(stage: Stage, cage: Cage, options: DemoOptions, about: str, say: Say) -> None:
     say("Chimera demo: one issue, seven phases, on this machine")
     say(f"  hub     {stage.hub.base_url}/{stage.repository.full_name}")
     say(f"  bot     {stage.bot_url}")
     say(f"  cage    {cage.describe()}")
     say("  agents  replay: a recorded session is played; everything else is real")
+    if options.alter:
+        say(hanging("          altered: ", about))
 
 
 def _conclude(stage: Stage, task: Task, say: Say) -> None:
     repo, facts = f"{stage.hub.base_url}/{stage.repository.full_name}", task.facts
     took = (task.finished_at or task.updated_at) - task.created_at
-    say(f"{task.status} after {duration(took)}: {task.summary}")
+    say(hanging(f"{task.status} after {duration(took)}: ", task.summary))
     say(f"  issue       {repo}/issues/{task.issue}")
     if facts.pull:
         say(f"  change      {repo}/pull/{facts.pull}")
@@ -227,6 +236,8 @@ async def _hold_open(say: Say) -> None:
 def _folder(options: DemoOptions, stack: contextlib.AsyncExitStack) -> Path:
     if options.directory is not None:
         options.directory.mkdir(parents=True, exist_ok=True)
+        if any(options.directory.iterdir()):
+            raise InputError(f"--dir {options.directory}: it is not empty; name a new directory")
         return options.directory.resolve()
     made = tempfile.TemporaryDirectory(prefix="chimera-demo-", ignore_cleanup_errors=True)
     return Path(stack.enter_context(made))

@@ -8,7 +8,15 @@ from typing import Any
 from bot.github import names
 from bot.github.calls import RepoCalls
 from bot.github.fields import Fields
-from bot.github.types import Annotation, Check, CheckRun, CheckStatus, CombinedStatus, Made
+from bot.github.types import (
+    Annotation,
+    Button,
+    Check,
+    CheckRun,
+    CheckStatus,
+    CombinedStatus,
+    Made,
+)
 
 MAX_TEXT = 65_535  #: characters of `summary` and of `text`
 MAX_ANNOTATIONS = 50  #: in one request
@@ -53,7 +61,7 @@ class CheckCalls(RepoCalls):
 
 
 def _said(check: Check) -> dict[str, Any]:
-    """The body of a request; what is empty is left out, and so left alone."""
+    """The body of a request; what is empty is left out, and so left alone, but for the buttons."""
     said: dict[str, Any] = {"status": check.status.value}
     if check.conclusion is not None:
         said["conclusion"] = check.conclusion.value
@@ -61,16 +69,17 @@ def _said(check: Check) -> dict[str, Any]:
         said["details_url"] = check.details_url
     if check.title:
         said["output"] = _output(check)
-    if check.buttons and check.status is CheckStatus.COMPLETED:
-        said["actions"] = [
-            {
-                "label": button.label,
-                "description": button.description,
-                "identifier": button.identifier,
-            }
-            for button in check.buttons[:MAX_BUTTONS]
-        ]
+    shown = check.buttons if check.status is CheckStatus.COMPLETED else ()
+    said["actions"] = [_button(one) for one in shown[:MAX_BUTTONS]]
     return said
+
+
+def _button(button: Button) -> dict[str, str]:
+    return {
+        "label": button.label,
+        "description": button.description,
+        "identifier": button.identifier,
+    }
 
 
 def _output(check: Check) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from bot.agents.agent import Agent
 from bot.domain import (
     DEFAULT_PRIORITY,
+    MAX_FEATURE,
     MAX_PRIORITY,
     MIN_PRIORITY,
     Bounds,
@@ -43,7 +44,6 @@ from bot.workflow.trouble import DEADLY, Triage
 
 log = get("workflow")
 
-MAX_FEATURE = 65_536  #: characters; GitHub's own limit for an issue's body
 KEEPS_TRIES = frozenset({WaitFor.QUIET, WaitFor.RATE_LIMIT})  #: waits in the middle of a try
 
 ContextFor = Callable[[Task, Meter], Awaitable[Ctx]]

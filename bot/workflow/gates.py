@@ -235,7 +235,7 @@ def _secrets(changes: Sequence[Change], _rules: GateRules) -> Iterator[GateFindi
                 gate=Gate.SECRETS,
                 path=change.path,
                 line=secret.line,
-                text=f"looks like a {secret.kind}: {secret.shown}",
+                text=f"looks like a secret, {secret.kind}: {secret.shown}",
             )
 
 

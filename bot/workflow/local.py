@@ -127,7 +127,8 @@ def _all_there(agents: AgentsRegistry) -> None:
     if missing:
         raise ConfigError(
             f"No agent is configured for {', '.join(missing)}. Name one for all roles with --agent "
-            "(llm:PROVIDER:MODEL, command:PROGRAM or replay:FILE), or set CHIMERA_MODEL and its key"
+            "(llm:PROVIDER:MODEL, command:PROGRAM or replay:FILE), in a program with "
+            "agents_registry, or set CHIMERA_MODEL and its key"
         )
 
 

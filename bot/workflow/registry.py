@@ -13,6 +13,7 @@ from bot.agents.gateway_dialects import Upstream, family_of
 from bot.agents.llm import LlmAgent, ModelChoice
 from bot.agents.replay import Recording, ReplayAgent
 from bot.config.choices import AgentUse
+from bot.config.environment import MODEL_KEYS
 from bot.config.repo import AgentChoice
 from bot.config.settings import AgentSettings, Settings
 from bot.domain import Role
@@ -23,6 +24,13 @@ def agents_of(settings: Settings) -> Mapping[Role, Agent]:
     """An agent for each role that has one; a role without is told when it is needed."""
     made = {role: _agent(settings, role, settings.agent(role)) for role in Role}
     return {role: agent for role, agent in made.items() if agent is not None}
+
+
+def agents_with_keys(settings: Settings) -> Mapping[Role, Agent]:
+    """As `agents_of`, for a run that somebody waits for. Raises ConfigError for a missing key."""
+    for role in Role:
+        _check_key(settings, settings.agent(role))
+    return agents_of(settings)
 
 
 def chooser(settings: Settings) -> Callable[[Role, AgentChoice], Agent]:
@@ -47,7 +55,8 @@ def chooser(settings: Settings) -> Callable[[Role, AgentChoice], Agent]:
 def agent_named(text: str, settings: Settings, shows: Sequence[Path] = ()) -> Mapping[Role, Agent]:
     """`llm:MODEL`, `command:PROGRAM` or `replay:FILE` for every role.
 
-    `shows` are paths that a command sees in its cage, besides its program. Raises InputError.
+    `shows` are paths that a command sees in its cage, besides the files that it names by their
+    whole path. Raises InputError, ConfigError for a missing key.
     """
     kind, _, value = text.partition(":")
     if not value.strip() or kind not in _NAMED:
@@ -69,25 +78,32 @@ _NAMED = {
 
 def _made(settings: Settings, use: AgentUse, value: str, shows: Sequence[Path]) -> Agent:
     if use is AgentUse.COMMAND:
-        return CommandAgent(command=value, shows=(*_program(value), *(p.absolute() for p in shows)))
+        return CommandAgent(command=value, shows=(*_named(value), *(p.absolute() for p in shows)))
     chosen = AgentSettings(
         use=use,
         model=value if use is AgentUse.LLM else "",
         recording=Path(value) if use is AgentUse.REPLAY else None,
     )
+    _check_key(settings, chosen)
     agent = _agent(settings, Role.CODER, chosen)
     assert agent is not None, "only a model's name can be missing, and it is not"
     return agent
 
 
-def _program(command: str) -> list[Path]:
-    """The command's first word where it is a file that the cage does not show anyway."""
+def _named(command: str) -> list[Path]:
+    """The files that a command names by their whole path, and that the cage does not show anyway.
+
+    What follows an interpreter is as much the program as what stands alone.
+    """
     try:
-        first = Path(shlex.split(command)[0])
-    except (ValueError, IndexError):
+        paths = [Path(word) for word in shlex.split(command)]
+    except ValueError:
         return []  # the shell in the cage will say what is wrong with it
-    shown = first.resolve().is_relative_to("/usr")
-    return [first] if first.is_absolute() and first.is_file() and not shown else []
+    return [path for path in paths if path.is_absolute() and path.is_file() and not _shown(path)]
+
+
+def _shown(path: Path) -> bool:
+    return path.resolve().is_relative_to("/usr")
 
 
 def _agent(settings: Settings, role: Role, chosen: AgentSettings) -> Agent | None:
@@ -106,7 +122,7 @@ def _one(settings: Settings, role: Role, chosen: AgentSettings) -> Agent | None:
         case AgentUse.LLM:
             return _llm(settings, chosen)
         case AgentUse.COMMAND:
-            shows = tuple(path for word in chosen.command for path in _program(word))
+            shows = tuple(path for word in chosen.command for path in _named(word))
             return CommandAgent(command=_command_line(role, chosen), shows=shows)
         case AgentUse.REPLAY:
             if chosen.recording is None:
@@ -162,6 +178,19 @@ def _key(settings: Settings, model: str) -> str:
     """Of the model's provider; empty where there is none."""
     key = settings.model_keys.get(_provider(model))
     return key.get_secret_value() if key is not None else ""
+
+
+def _check_key(settings: Settings, chosen: AgentSettings) -> None:
+    """Raises ConfigError where the provider's own address wants a key that nobody has given."""
+    if chosen.use is not AgentUse.LLM or chosen.base_url or not chosen.model:
+        return
+    family, _, name = chosen.model.partition(":")
+    if not name:
+        raise ConfigError(f"model {chosen.model!r}: must be PROVIDER:MODEL, as in `anthropic:…`")
+    variable = MODEL_KEYS.get("openai" if family.startswith("openai-") else family)
+    if variable is not None and not _key(settings, chosen.model):
+        where = f"{variable}, or {variable}_FILE to the name of a file that holds it"
+        raise ConfigError(f"{chosen.model} needs a key: set {where}")
 
 
 def _provider(model: str) -> str:

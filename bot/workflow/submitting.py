@@ -9,7 +9,7 @@ from bot.workflow.neutral import harmless
 from bot.workflow.phases.step import Ctx
 from bot.workflow.report.marker import read_marker, signed
 
-MAX_BODY = 60_000  #: characters; the limit is 65,536, and the marker needs some
+MAX_BODY = 65_000  #: characters; GitHub's limit is 65,536, and the marker needs some
 
 
 async def with_issue(task: Task, ctx: Ctx) -> Task:

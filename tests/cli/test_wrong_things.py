@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.demo.sample import alterations
+
 ENDS_S = 60  #: for a command, on a machine that does other things, too
 
 
@@ -63,10 +65,43 @@ def test_a_data_directory_that_cannot_be_made_is_told_with_its_setting(tmp_path:
     refused(chimera(tmp_path, "serve", "--data-dir", inside), 78, inside, "CHIMERA_DATA_DIR")
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "defaults.yml: No such file"),
+        ("limits: {roundz: 3}", "defaults.yml:1:10: unknown key"),
+    ],
+)
+def test_a_server_does_not_start_on_a_file_that_would_stop_every_task(
+    tmp_path: Path, text: str | None, told: str
+) -> None:
+    file = tmp_path / "defaults.yml"
+    if text is not None:
+        file.write_text(text)
+    done = chimera(tmp_path, "serve", "--port", "0", CHIMERA_REPO_DEFAULTS=str(file))
+    refused(done, 78, told)
+
+
 def test_what_the_system_refuses_is_told_with_its_path(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     inside = str(tmp_path / "file" / "here")
     refused(chimera(tmp_path, "demo", "--dir", inside), 1, inside, "Not a directory", "--debug")
+
+
+def test_a_demo_is_not_laid_over_what_is_in_its_directory(tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "mine.txt").write_text("mine\n")
+    refused(chimera(tmp_path, "demo", "--dir", str(full)), 2, str(full), "not empty")
+    assert [one.name for one in full.iterdir()] == ["mine.txt"]
+
+
+def test_what_can_be_altered_is_listed_with_where_it_is_caught(tmp_path: Path) -> None:
+    done = chimera(tmp_path, "demo", "--alter", "list")
+    names = [line.split()[0] for line in done.stdout.splitlines() if not line.startswith(" ")]
+    assert names == list(alterations())
+    assert " ".join(done.stdout.split()).count("FAILED in ") == len(names) - 1, "one is mended"
+    assert max(map(len, done.stdout.splitlines())) <= 100
 
 
 @pytest.mark.parametrize("words", [("demo",), ("serve", "--port", "0"), ("run",)])

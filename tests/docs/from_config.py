@@ -25,7 +25,12 @@ SIGNS: Mapping[str, str] = {
     },
 }
 #: Settings that are read inside `Settings` itself, by its properties and validators.
-INSIDE = frozenset({"api_auth", "webhook_secret", "webhook_secret_previous", "profile"})
+INSIDE = frozenset(
+    [
+        *("api_auth", "webhook_secret", "webhook_secret_previous", "profile", "database_url"),
+        *("max_concurrent", "min_concurrent", "phase_retries"),
+    ]
+)
 
 
 def chimera_yml() -> str:

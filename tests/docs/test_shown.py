@@ -16,7 +16,8 @@ from bot.config.environment import MODEL_KEYS, PREFIX, load_settings
 from bot.config.layers import load_repo_config
 from bot.config.repo import RepoConfig
 from bot.demo.sample import alterations
-from bot.workflow.commands import Command, Misspelt, parse_commands
+from bot.workflow.command_grammar import parse_commands
+from bot.workflow.commands import Command, Misspelt
 from tests.docs.blocks import DOCS, ROOT
 from tests.docs.from_commands import helps
 from tests.docs.from_config import keys

@@ -67,6 +67,8 @@ def brought(next_version: Path) -> list[str]:
         (["--show", "/usr"], 2, "--agent command:PROGRAM"),
         (["--agent", "llm:x:y", "--show", "/usr"], 2, "command agents"),
         ([], 78, "--agent"),
+        (["--agent", "llm:anthropic:some"], 78, "ANTHROPIC_API_KEY"),
+        (["--agent", "llm:some"], 78, "PROVIDER:MODEL"),
         (["--agent", "command:true", "--target-url", "ftp://x.test"], 2, "target_url"),
     ],
 )
@@ -114,6 +116,25 @@ def test_a_base_whose_own_tests_fail_is_a_configuration_to_mend(
     assert told.document["task"]["wait"]["on"] == "configuration"
     assert "fail on the unchanged `main`" in told.document["task"]["summary"]
     assert git(repository, "branch", "--format=%(refname:short)") == "main"
+
+
+def test_a_base_without_tests_is_told_as_what_it_is(
+    repository: Path, config: Callable[[str], list[str]]
+) -> None:
+    git(repository, "rm", "--quiet", "-r", "tests")
+    git(repository, "commit", "--quiet", "--message=No tests")
+    told = chimera_run(repository, *FEATURE, "--agent", "command:true", *config(""))
+    assert told.code == 78
+    assert "finds no tests on `main`: commit a first one" in told.out
+
+
+def test_what_follows_an_interpreter_is_shown_in_the_cage_as_well(
+    repository: Path, config: Callable[[str], list[str]], tmp_path: Path
+) -> None:
+    program = tmp_path / "agent.py"
+    program.write_text("print('nothing to do')\n")
+    told = chimera_run(repository, *FEATURE, "--agent", f"command:python3 {program}", *config(""))
+    assert "No test was written" in told.talk
 
 
 def test_a_program_is_shown_in_the_cage_and_what_it_leaves_undone_is_told(
