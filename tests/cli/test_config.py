@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from bot.cli.config import config
+from bot.cli.main import cli
 from bot.config.repo import json_schema
 
 OWN = "limits: {rounds: 5, turns: 2}\nsetup: [a]\n"
@@ -24,7 +24,7 @@ def three(tmp_path: Path) -> list[str]:
 
 
 def typed(*words: str) -> Result:
-    return CliRunner().invoke(config, words)
+    return CliRunner().invoke(cli, ["config", *words])
 
 
 def test_every_value_comes_with_the_file_and_line_that_it_is_from(three: list[str]) -> None:

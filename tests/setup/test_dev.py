@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from bot.cli.dev import dev
+from bot.cli.main import cli
 from bot.errors import InputError
 from bot.setup.saved import read_saved
 from bot.setup.signature import HEADER, sign, why_not
@@ -112,7 +112,7 @@ async def test_a_refused_delivery_is_exit_1_and_a_silent_server_69(desk: Desk) -
 @pytest.mark.parametrize("address", ["smee.io/x", "https://", "http://a:99999/x", "http://[::1/x"])
 def test_an_address_that_is_none_is_usage(address: str) -> None:
     for words in (["smee", address], ["replay", ".", "--url", address]):
-        done = CliRunner().invoke(dev, words)
+        done = CliRunner().invoke(cli, ["dev", *words])
         assert (done.exit_code, "is no address such as" in done.stderr) == (2, True)
 
 
