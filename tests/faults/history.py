@@ -176,6 +176,8 @@ class History:
         self._see(tasks)
         hub = self.stage.repository.issues
         wanted = {number for number in self.people.issues if invariants.still_asked(hub[number])}
+        if self._did(Act.UNINSTALLED):
+            wanted = set()  # what was not heard before is not heard any more
         if not {task.issue for task in tasks} >= wanted:
             return False
         if any(not _at_rest(task) or self.people.will_act(task) for task in tasks):
@@ -184,8 +186,12 @@ class History:
 
     def _can_be_shown(self) -> bool:
         """Whether there is a place left at the hub where a picture could hang."""
-        act = self.meddler.meddling.act if self.meddler.meddling is not None else None
-        return act not in {*GONE, Act.UNINSTALLED} or not self.meddler.acted
+        return not self._did(*GONE, Act.UNINSTALLED)
+
+    def _did(self, *acts: Act) -> bool:
+        """Whether somebody has done one of these."""
+        meddling = self.meddler.meddling
+        return self.meddler.acted and meddling is not None and meddling.act in acts
 
     def _see(self, tasks: Sequence[Task]) -> None:
         for task in tasks:

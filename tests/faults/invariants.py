@@ -49,7 +49,8 @@ def tasks_are_kept(left: Left) -> Iterator[str]:
     """I2: every labelled issue has one task, which has ended or waits for somebody."""
     counted = Counter(task.issue for task in left.tasks)
     for issue in left.issues:
-        nobody_asks = not still_asked(left.stage.repository.issues[issue])
+        unheard = left.act is Act.UNINSTALLED  # before anybody could hear of it
+        nobody_asks = unheard or not still_asked(left.stage.repository.issues[issue])
         if counted[issue] != 1 and not (nobody_asks and counted[issue] == 0):
             yield f"I2: issue {issue} has {counted[issue]} tasks"
     for task in left.tasks:

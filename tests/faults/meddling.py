@@ -59,8 +59,8 @@ class Meddler:
             await asyncio.sleep(self.meddling.at_s)
             try:
                 await self._act(self.meddling.act)
-            except (httpx.HTTPStatusError, StopIteration):
-                self.acted = False  # too late, or too early: there is nothing to act on
+            except httpx.HTTPStatusError:
+                self.acted = False  # too late: there is nothing to act on
             if self.acted:
                 self.on_act(self.meddling.act)
                 await asyncio.sleep(MENDED_S)
@@ -87,12 +87,15 @@ class Meddler:
                 other = await asyncio.to_thread(stage.hub.create_repository, "ada", "other")
                 stage.hub.transfer_issue(repo, issue, other)
             case Act.FORCE_PUSHED:
-                branch = next(ref for ref in stage.objects.refs() if ref.startswith("chimera/"))
+                ours = [ref for ref in stage.objects.refs() if ref.startswith("chimera/")]
+                if not ours:
+                    self.acted = False  # too early: nothing is pushed yet
+                    return
                 files = {"notes/person.txt": "A person was here.\n"}
                 main = stage.objects.ref("main")
                 stage.objects.point(f"by-hand/{issue}", main)
                 made = await owner.push(repo, f"by-hand/{issue}", files, "By hand")
-                await self._force(branch, made)
+                await self._force(ours[0], made)
             case Act.BASE_MOVED:
                 await owner.push(repo, "main", {"notes/base.txt": "Moved.\n"}, "Move the base")
             case Act.RENAMED:
