@@ -11,8 +11,6 @@ from bot.agents.agent import Outcome, Reply
 from bot.agents.cage_run import Ending, Ran
 from bot.agents.gateway_trouble import Trouble
 
-_SAID = 500  #: characters of a program's last words
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Over:
@@ -68,12 +66,10 @@ def _why(parts: Parts, broken: str) -> Over:
 
 
 def _ended_early(ran: Ran) -> Over:
-    said = ran.text.strip()[-_SAID:]
     match ran.outcome:
         case Ending.EXITED | Ending.KILLED:
             code = f"exit code {ran.exit_code}" if ran.exit_code is not None else ran.outcome
-            ended = f"the agent ended before its answer ({code})"
-            error = ": ".join(filter(None, (ended, said)))
+            error = ran.after(f"the agent ended before its answer ({code})")
             return Over(outcome=Outcome.CRASHED, error=error)
         case Ending.TIMEOUT | Ending.IDLE:
             return Over(outcome=Outcome.TIMEOUT, error="the cage's wall time is over")

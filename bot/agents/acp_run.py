@@ -186,11 +186,15 @@ class _Run:
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
             if client.tool_calls > limits.tool_calls:
-                return _over(Outcome.LIMIT, f"more than {limits.tool_calls} tool calls")
+                return Over(
+                    outcome=Outcome.LIMIT, error=f"more than {limits.tool_calls} tool calls"
+                )
             if client.duration_ms > limits.wall_s * 1000:
-                return _over(Outcome.TIMEOUT, f"no end within {limits.wall_s:g} s")
+                return Over(outcome=Outcome.TIMEOUT, error=f"no end within {limits.wall_s:g} s")
             if client.silent_s() > limits.idle_s:
-                return _over(Outcome.TIMEOUT, f"no sign of life for {limits.idle_s:g} s")
+                return Over(
+                    outcome=Outcome.TIMEOUT, error=f"no sign of life for {limits.idle_s:g} s"
+                )
 
     async def _end(self, caged: "asyncio.Task[Ran]", work: "asyncio.Task[BaseModel]") -> None:
         """Politely, then not."""
@@ -208,10 +212,6 @@ class _Run:
         self._door.let_go()
         await asyncio.wait([caged], timeout=_TERM_S)
         caged.cancel()
-
-
-def _over(outcome: Outcome, error: str) -> Over:
-    return Over(outcome=outcome, error=error)
 
 
 def _login(methods: object) -> str | None:

@@ -18,6 +18,7 @@ from bot.errors import MachineFailed
 
 _LOOK_EVERY_S = 0.1
 _DEAR_EVERY = 5  #: looks: memory and disk every half second, for they cost more
+LAST_WORDS = 500  #: characters of what a program said last
 _LAST_WORDS_S = 2  #: for what was printed before the end and is still in a pipe
 
 
@@ -56,6 +57,10 @@ class Ran:
     def text(self) -> str:
         """`output` as text; bytes that are not UTF-8 are replaced."""
         return self.output.decode("utf-8", "replace")
+
+    def after(self, ended: str) -> str:
+        """How it ended, and the program's last words where it had any."""
+        return ": ".join(filter(None, (ended, self.text.strip()[-LAST_WORDS:])))
 
 
 async def run_to_its_end(

@@ -24,7 +24,6 @@ from bot.agents.misfit import misfit
 from bot.agents.telling import Teller
 
 MAX_RESULT = 1_000_000  #: bytes of the result file
-_SAID = 500  #: characters of a program's last words
 _SUMMARY = 2000  #: characters of the output that stand for a summary
 _RESULT = "reply.json"
 
@@ -79,8 +78,7 @@ class CommandAgent:
 
 def _reply(reply_type: type[BaseModel], ran: Ran, result: Path) -> Reply:
     if not ran.ok:
-        ended = f"the command ended with {_ending(ran)}"
-        return _failed(ran, ": ".join(filter(None, (ended, ran.text.strip()[-_SAID:]))))
+        return _failed(ran, ran.after(f"the command ended with {_ending(ran)}"))
     try:
         written = read_result(result)
         if written is not None:

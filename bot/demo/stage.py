@@ -24,8 +24,8 @@ from bot.app import House, create_app
 from bot.config.settings import Settings
 from bot.domain import Role
 from bot.door import serving
+from bot.github.app_types import NewApp
 from bot.github.manifest import convert
-from bot.github.types import NewApp
 from bot.localhub.hub import LocalHub
 from bot.localhub.people import Person
 from bot.localhub.state import Repository

@@ -5,11 +5,11 @@ https://docs.github.com/en/rest/apps
 
 from bot.domain import RepoRef
 from bot.github import names
+from bot.github.app_types import Allowance, AppInfo, HookConfig, HookDelivery, Installation
 from bot.github.calls import object_in
 from bot.github.client import GitHub
 from bot.github.fields import Fields
 from bot.github.readers import repo_from
-from bot.github.types import Allowance, AppInfo, HookConfig, HookDelivery, Installation
 from bot.log import mask
 
 

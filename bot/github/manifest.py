@@ -12,10 +12,10 @@ import httpx
 
 from bot.errors import Transient, Uncertain
 from bot.github.answers import Answer, error_in
+from bot.github.app_types import NewApp
 from bot.github.calls import object_in
 from bot.github.kit import GITHUB, WHOLE_S, Kit, Request
 from bot.github.names import BadName
-from bot.github.types import NewApp
 from bot.log import mask
 
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,200}")

@@ -10,7 +10,7 @@ from bot.config.settings import Settings
 from bot.errors import AuthFailed, Refused, StepError
 from bot.github.app import App
 from bot.github.app_jwt import BACKDATE_S, LIFE_S
-from bot.github.types import AppInfo, HookConfig, HookDelivery, Installation
+from bot.github.app_types import AppInfo, HookConfig, HookDelivery, Installation
 from bot.setup.finding import Finding, Mark, bad, good, warning
 from bot.setup.registration import manifest_of
 from bot.setup.wish import HOOK_PATH, Permit

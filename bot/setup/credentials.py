@@ -12,7 +12,7 @@ import yaml
 
 from bot.config.environment import SETTINGS_FILE
 from bot.errors import ConfigError, WrongState
-from bot.github.types import NewApp
+from bot.github.app_types import NewApp
 from bot.setup.wish import Wish
 
 OWNER_ONLY = 0o600

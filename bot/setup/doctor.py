@@ -11,9 +11,9 @@ from bot.config.settings import Settings
 from bot.domain import RepoRef
 from bot.errors import ConfigError, RateLimited, StepError, Transient
 from bot.github.app import App
+from bot.github.app_types import AppInfo, Installation
 from bot.github.client import GitHub
 from bot.github.repo import Repo
-from bot.github.types import AppInfo, Installation
 from bot.setup import connection
 from bot.setup.finding import Finding, bad, warning
 from bot.setup.machine import machine

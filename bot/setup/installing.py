@@ -11,9 +11,9 @@ from bot.config.environment import SETTINGS_FILE
 from bot.domain import RepoRef
 from bot.errors import AuthFailed, StepError
 from bot.github.app import App
+from bot.github.app_types import AppInfo
 from bot.github.client import GitHub
 from bot.github.repo import Repo
-from bot.github.types import AppInfo
 from bot.log import get
 from bot.setup.gifts import WORKFLOW, Offer, give, workflow_link
 from bot.setup.render import page

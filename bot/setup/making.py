@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from bot.errors import ConfigError, Transient, Uncertain
+from bot.github.app_types import NewApp
 from bot.github.client import GitHub
 from bot.github.manifest import convert
-from bot.github.types import NewApp
 from bot.log import get
 from bot.setup import credentials
 from bot.setup.registration import registration

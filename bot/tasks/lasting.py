@@ -186,6 +186,11 @@ class Lasting:
 
         await self._store.write(work)
 
+    async def said(self, key: str) -> dict[str, str]:
+        """What `add` has remembered under a key; nothing where it was never told."""
+        said: dict[str, str] = json.loads(await self.value(key) or "{}")
+        return said
+
     async def take(self, key: str, value: str, *, instead_of: str) -> bool:
         """`put`, but only over this value (empty: over none); whether it was done."""
         return await self._write(_TAKE, key=key, value=value, old=instead_of) == 1

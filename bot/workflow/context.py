@@ -1,7 +1,6 @@
 """Makes the context of a step, and everything else that is made per task."""
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -114,7 +113,7 @@ class Contexts:
             links=self._links(task),
             hmac_key=tools.hmac_key,
             probe=tools.probe,
-            heard=self._heard,
+            heard=tools.lasting.said,
             note=self._note,
             transcribe=self._transcriber(task),
             purse=Purse(lasting=tools.lasting, now=tools.now, daily_usd=tools.daily_usd),
@@ -213,12 +212,8 @@ class Contexts:
             place=place_of(task.repo, task.issue),
         )
 
-    async def _heard(self, key: str) -> Mapping[str, str]:
-        said: Mapping[str, str] = json.loads(await self._tools.lasting.value(key) or "{}")
-        return said
-
     async def _note(self, key: str, said: Mapping[str, str]) -> None:
-        await self._tools.lasting.put(key, json.dumps({**await self._heard(key), **said}))
+        await self._tools.lasting.add(key, **said)
 
     async def _paint_now(self, task: Task) -> None:
         await self.painter.paint_now(task)

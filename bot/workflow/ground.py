@@ -12,8 +12,8 @@ from enum import StrEnum
 from bot.domain import Cause, Outcome, Phase, RepoRef, Task, Verdict, Wait, WaitFor
 from bot.errors import Refused
 from bot.github.app import App
+from bot.github.app_types import Installation
 from bot.github.repo import Repo
-from bot.github.types import Installation
 
 
 class Ground(StrEnum):

@@ -1,7 +1,6 @@
 """What deliveries say of runs is kept, so that the steps that they wake need not ask GitHub."""
 
 import asyncio
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -33,7 +32,7 @@ class RunIntake:
         if not event.run_id:
             return
         key = run_key(event.repo.id, event.run_id)
-        known, held = json.loads(await self.lasting.value(key) or "{}"), event.state == HELD
+        known, held = await self.lasting.said(key), event.state == HELD
         said = {"url": event.environment_url} if event.environment_url else {}
         if held:
             said["held_at"] = str(self.now())

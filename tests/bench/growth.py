@@ -17,7 +17,7 @@ from bot.demo.ports import free_port
 from bot.demo.stage import hub_with, register
 from bot.demo.story import deployed_to, stop_what_was_deployed
 from bot.domain import Role, Status
-from bot.github.types import NewApp
+from bot.github.app_types import NewApp
 from bot.localhub.hub import LocalHub
 from bot.localhub.people import Person
 from bot.localhub.state import Repository

@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -82,16 +83,21 @@ async def test_a_new_task_waits_with_a_broken_file_as_its_reason_until_it_is_men
     assert now.status is not Status.CANCELLED, "it goes on by itself"
 
 
+async def to_be_approved(desk: Desk, **changes: Any) -> Task:
+    """A task that waits for its approval, and began with the file as it is now."""
+    sha = await base_of(desk)
+    put = states(sha)["approval"]
+    return await desk.task(
+        await desk.issue(),
+        lambda new: replace(put(new), facts=replace(put(new).facts, config_sha=sha), **changes),
+    )
+
+
 async def test_a_task_that_has_begun_keeps_what_it_began_with_however_broken_the_file_is(
     desk_with: OpenDesk,
 ) -> None:
     desk = await desk_with(config=STRICT)
-    sha = await base_of(desk)
-    put = states(sha)["approval"]
-    task = await desk.task(
-        await desk.issue(),
-        lambda new: replace(put(new), facts=replace(put(new).facts, config_sha=sha)),
-    )
+    task = await to_be_approved(desk)
     await pushed(desk, BROKEN)
     desk.clock.at += 120
     own = await desk.comment(task.issue, "/chimera approve")
@@ -108,14 +114,7 @@ async def test_the_dashboard_is_held_to_the_file_that_the_task_began_with_as_wel
     desk_with: OpenDesk,
 ) -> None:
     desk = await desk_with(config=STRICT)
-    sha = await base_of(desk)
-    put = states(sha)["approval"]
-    task = await desk.task(
-        await desk.issue(),
-        lambda new: replace(
-            put(new), facts=replace(put(new).facts, config_sha=sha), requester=LOCAL
-        ),
-    )
+    task = await to_be_approved(desk, requester=LOCAL)
     await pushed(desk, {PATH: "version: 1\n"})  # by which anybody could approve
     desk.clock.at += 120
     transport = httpx.ASGITransport(desk.house.web, client=("127.0.0.1", 50_000))

@@ -13,7 +13,7 @@ import httpx
 
 from bot.demo.ports import free_port
 from bot.demo.stage import register
-from bot.github.types import NewApp
+from bot.github.app_types import NewApp
 from bot.localhub.hub import LocalHub
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.config.settings import Settings
 from bot.errors import ConfigError, WrongState
-from bot.github.types import NewApp
+from bot.github.app_types import NewApp
 from bot.setup.credentials import save
 from bot.setup.wish import LOOPBACK, Wish, wish_of
 

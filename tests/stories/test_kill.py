@@ -19,7 +19,7 @@ from pydantic import SecretStr
 
 from bot.demo.ports import free_ports
 from bot.demo.stage import hub_with, register
-from bot.github.types import NewApp
+from bot.github.app_types import NewApp
 from bot.localhub.hub import LocalHub
 from bot.localhub.people import Person
 from bot.localhub.state import Repository
