@@ -4,7 +4,6 @@ import asyncio
 import sqlite3
 import tempfile
 import time
-from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from bot.tasks.queue import TaskQueue
 from bot.tasks.sqlite import SqliteStore
 from tests.bench import making
 from tests.bench.meter import Meter
-from tests.bench.model import Bench, Cell, Figure, Reading
+from tests.bench.model import Bench, Cell, Figure, Reading, Readings
 
 LANES = 50
 BUSY_LANES = 400  #: repositories that are at their limit while one more has room
@@ -59,14 +58,14 @@ def bench(*, quick: bool, million: bool) -> Bench:
 
 
 def _cost(queued: int) -> Figure:
-    def of(readings: Mapping[str, Reading]) -> float:
+    def of(readings: Readings) -> float:
         return readings[str(queued)]["cpu_us"]
 
     return Figure(name=f"processor per claim, {queued:,} queued", unit="µs", of=of)
 
 
 def _against(queued: int, base: int) -> Figure:
-    def of(readings: Mapping[str, Reading]) -> float:
+    def of(readings: Readings) -> float:
         return readings[str(queued)]["cpu_us"] / readings[str(base)]["cpu_us"]
 
     return Figure(name=f"{queued:,} queued against {base:,}", unit="×", of=of, at_most=1.5)

@@ -25,7 +25,7 @@ CREATE TABLE inbox (id INTEGER PRIMARY KEY, guid TEXT NOT NULL UNIQUE, event TEX
 _INSERT = "INSERT INTO inbox (guid, event, body) VALUES (?, ?, ?) ON CONFLICT (guid) DO NOTHING"
 
 
-async def aiosqlite_each(count: int) -> Reading:
+async def aiosqlite_each(count: int, callers: int) -> Reading:
     """Starlette and uvicorn, and for each request a connection, an insert and a durable commit."""
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/inbox.db"
@@ -51,10 +51,10 @@ async def aiosqlite_each(count: int) -> Reading:
         with closing(socket.create_server(("127.0.0.1", 0), backlog=512)) as listener:
             config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off")
             async with served(uvicorn.Server(config), listener):
-                return await bombarded(listener.getsockname()[1], count)
+                return await bombarded(listener.getsockname()[1], count, callers)
 
 
-async def gidgethub_only(count: int) -> Reading:
+async def gidgethub_only(count: int, callers: int) -> Reading:
     """The usual bot: aiohttp's server, gidgethub verifies and parses, nothing is kept."""
     from aiohttp import web
     from gidgethub import sansio
@@ -72,6 +72,6 @@ async def gidgethub_only(count: int) -> Reading:
     await site.start()
     try:
         port: int = runner.addresses[0][1]
-        return await bombarded(port, count)
+        return await bombarded(port, count, callers)
     finally:
         await runner.cleanup()

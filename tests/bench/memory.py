@@ -1,11 +1,14 @@
 """memory: what an idle server holds beside an idle Probot, and what a waiting workflow adds.
 
 Idle is `chimera serve` with an App, and Probot with one, each after its start and one delivery:
-the resident pages of the process and of all below it.
+the resident pages of the process and of all below it. The libraries alone are measured beside
+them (`libraries`).
 """
 
 import asyncio
 import contextlib
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -31,6 +34,7 @@ def bench(*, quick: bool) -> Bench:
         cells=[
             Cell(name="idle", work="tests.bench.memory:idle"),
             Cell(name="probot", work="tests.bench.probot:idle"),
+            Cell(name="libraries", work="tests.bench.memory:libraries"),
             Cell(name="chimera", work="tests.bench.memory:waiting", args=args),
         ],
         figures=(
@@ -41,6 +45,16 @@ def bench(*, quick: bool) -> Bench:
                 unit="×",
                 of=lambda r: r["idle"]["idle_kib"] / r["probot"]["idle_kib"],
                 at_most=0.8,
+            ),
+            Figure(
+                name="of it the libraries alone",
+                unit="MiB",
+                of=lambda r: r["libraries"]["idle_kib"] / 1024,
+            ),
+            Figure(
+                name="the libraries alone, of an idle Probot's",
+                unit="×",
+                of=lambda r: r["libraries"]["idle_kib"] / r["probot"]["idle_kib"],
             ),
             Figure(
                 name="each waiting workflow",
@@ -71,6 +85,15 @@ def idle() -> Reading:
             assert spawned.delivered(port) == 202
             time.sleep(SETTLE_S)
             return {"idle_kib": tree_rss_kib(server.pid)}
+
+
+def libraries() -> Reading:
+    """What any bot on these libraries holds: one that has them loaded, and nothing of ours."""
+    with tempfile.TemporaryDirectory() as name:
+        key = Path(name) / "key.pem"
+        key.write_text(private_key())
+        argv = [sys.executable, "-m", "tests.bench.libraries", str(key), str(free_port())]
+        return {"idle_kib": float(subprocess.check_output(argv, text=True))}
 
 
 async def waiting(waiting: int) -> Reading:

@@ -8,6 +8,7 @@ from statistics import median
 WIDE = 0.5  #: a spread above half of the median cannot decide about a bound that lies inside it
 
 Reading = Mapping[str, float]  #: what one cell has measured, by name
+Readings = Mapping[str, Reading]  #: those of a round, by their cells
 
 
 class Absent(Exception):
@@ -35,7 +36,7 @@ class Cell:
 class Round:
     """The cells of one round: what they read, or why they are absent."""
 
-    readings: Mapping[str, Reading]
+    readings: Readings
     absent: Mapping[str, str]
 
 
@@ -44,7 +45,7 @@ class Figure:
     """One line of the table. An exact one counts things and has to hold in every round."""
 
     name: str
-    of: Callable[[Mapping[str, Reading]], float]  #: KeyError where a cell is absent
+    of: Callable[[Readings], float]  #: KeyError where a cell is absent
     unit: str = ""
     at_least: float | None = None
     at_most: float | None = None

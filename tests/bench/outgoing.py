@@ -7,7 +7,7 @@ an installation out at a time), make comments at a server of this machine that c
 import asyncio
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from bot.workflow.effects import Effects, Remote, place_of
 from tests.bench import making, remote
 from tests.bench.keys import private_key
 from tests.bench.meter import Meter
-from tests.bench.model import Bench, Cell, Figure, Reading
+from tests.bench.model import Bench, Cell, Figure, Reading, Readings
 
 CALLERS = 10
 ANCHORS = {
@@ -69,7 +69,7 @@ def _call(cell: str, words: str) -> Figure:
 
 
 def _against(cell: str, words: str) -> Figure:
-    def of(readings: Mapping[str, Reading]) -> float:
+    def of(readings: Readings) -> float:
         return readings["chimera"]["cpu_us"] / readings[cell]["cpu_us"]
 
     return Figure(name=f"an effect in calls by {words}", unit="×", of=of)

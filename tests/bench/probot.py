@@ -24,7 +24,6 @@ from tests.bench.model import Absent, Reading
 
 VERSION = "14.3.2"
 APP = Path(__file__).with_name("probot_app.mjs")
-CALLERS = 10
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 INSTALL_S = 240.0
 START_S = 30.0
@@ -36,12 +35,15 @@ NPM = (
 )  # fmt: skip
 
 
-async def deliveries(count: int, warm_up: int) -> Reading:
+async def deliveries(count: int, callers: int, warm_up: int) -> Reading:
     """Processor time of the whole tree per delivery: of a fresh process, then of a warm one."""
     async with served() as (pid, port):
-        cold = await _per_cpu_s(pid, port, count)
-        await senders.delivered(port, warm_up, CALLERS)
-        return {"cold_per_cpu_s": cold, "warm_per_cpu_s": await _per_cpu_s(pid, port, count)}
+        cold = await _per_cpu_s(pid, port, count, callers)
+        await senders.delivered(port, warm_up, callers)
+        return {
+            "cold_per_cpu_s": cold,
+            "warm_per_cpu_s": await _per_cpu_s(pid, port, count, callers),
+        }
 
 
 async def idle() -> Reading:
@@ -52,9 +54,9 @@ async def idle() -> Reading:
         return {"idle_kib": tree_rss_kib(pid)}
 
 
-async def _per_cpu_s(pid: int, port: int, count: int) -> float:
+async def _per_cpu_s(pid: int, port: int, count: int, callers: int) -> float:
     before = tree_cpu_s(pid)
-    total = await senders.delivered(port, count, CALLERS)
+    total = await senders.delivered(port, count, callers)
     return total / max(tree_cpu_s(pid) - before, TICK_S)
 
 

@@ -3,14 +3,14 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from bot.tasks.queue import TaskQueue
 from bot.tasks.sqlite import SqliteStore
 from tests.bench import making
 from tests.bench.meter import Meter
-from tests.bench.model import Bench, Cell, Figure, Reading
+from tests.bench.model import Bench, Cell, Figure, Reading, Readings
 
 CALLERS = 10
 ANCHORS = ("sqlalchemy", "huey", "dbos")
@@ -20,7 +20,8 @@ BOUNDS = {"huey": 1.5, "dbos": 20.0}
 def bench(*, quick: bool) -> Bench:
     args = {"count": 40 if quick else 1000}
     anchors = [
-        Cell(name=name, work=f"tests.bench.queues_anchors:{name}", args=args) for name in ANCHORS
+        Cell(name=name, work=f"tests.bench.queues_anchors:{name}", args=args)
+        for name in (*ANCHORS, "bare")
     ]
     return Bench(
         name="queue",
@@ -31,6 +32,17 @@ def bench(*, quick: bool) -> Bench:
             *_ours("work", "claim + record"),
             *(_against(name, "submit", "submits") for name in ANCHORS),
             *(_against(name, "work", "claims with completion") for name in ANCHORS),
+            *(_whole_way(name) for name in ANCHORS),
+            Figure(
+                name="a bare INSERT, ten in a commit, processor",
+                unit="µs",
+                of=lambda r: r["bare"]["submit_cpu_us"],
+            ),
+            Figure(
+                name="the most that anything could reach: submits of bare INSERTs against dbos",
+                unit="×",
+                of=lambda r: r["dbos"]["submit_cpu_us"] / r["bare"]["submit_cpu_us"],
+            ),
             Figure(
                 name="done once each",
                 unit="of submitted",
@@ -51,11 +63,25 @@ def _ours(key: str, name: str) -> tuple[Figure, Figure]:
 
 
 def _against(anchor: str, key: str, name: str) -> Figure:
-    def of(readings: Mapping[str, Reading]) -> float:
+    def of(readings: Readings) -> float:
         return readings[anchor][f"{key}_cpu_us"] / readings["chimera"][f"{key}_cpu_us"]
 
     title = f"{name} per CPU-second against {anchor}"
     return Figure(name=title, unit="×", of=of, at_least=BOUNDS.get(anchor))
+
+
+def _whole_way(anchor: str) -> Figure:
+    """A task's part of the processor from its submit to its completion, theirs in ours."""
+
+    def of(readings: Readings) -> float:
+        return _cpu_us(readings[anchor]) / _cpu_us(readings["chimera"])
+
+    title = f"submit, claim and completion per CPU-second against {anchor}"
+    return Figure(name=title, unit="×", of=of, at_least=BOUNDS.get(anchor))
+
+
+def _cpu_us(of: Reading) -> float:
+    return of["submit_cpu_us"] + of["work_cpu_us"]
 
 
 async def chimera(count: int) -> Reading:

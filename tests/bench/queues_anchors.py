@@ -15,6 +15,12 @@ from tests.bench.meter import Meter
 from tests.bench.model import Reading
 from tests.bench.queues import CALLERS, reading, ten_callers
 
+_JOBS = (
+    "CREATE TABLE job (id INTEGER PRIMARY KEY, body TEXT, priority INTEGER, state TEXT,"
+    " run_at REAL)",
+    "CREATE INDEX job_next ON job (state, priority, id)",
+)
+
 
 async def sqlalchemy(count: int) -> Reading:
     """SQLAlchemy Core on aiosqlite, as one would write a queue by hand: a pooled connection for
@@ -38,13 +44,8 @@ async def sqlalchemy(count: int) -> Reading:
             cursor.close()
 
         async with engine.begin() as made:
-            await made.execute(
-                text(
-                    "CREATE TABLE job (id INTEGER PRIMARY KEY, body TEXT, priority INTEGER,"
-                    " state TEXT, run_at REAL)"
-                )
-            )
-            await made.execute(text("CREATE INDEX job_next ON job (state, priority, id)"))
+            for statement in _JOBS:
+                await made.execute(text(statement))
         insert = text("INSERT INTO job (body, priority, state, run_at) VALUES (:b, 5, 'queued', 0)")
         take = text(
             "UPDATE job SET state = 'running' WHERE id = (SELECT id FROM job"
@@ -158,6 +159,33 @@ def dbos(count: int) -> Reading:
         assert done == count
         DBOS.destroy()
     return reading(submitting, working, count)
+
+
+def bare(count: int) -> Reading:
+    """No queue at all: rows of five columns, one index, ten in a commit, on one thread.
+
+    What no submit that ten callers share can be cheaper than, whoever writes it in Python.
+    """
+    with tempfile.TemporaryDirectory() as folder, closing(_five_columns(folder)) as raw:
+        meter = Meter()
+        with meter.running():
+            for first in range(0, count, CALLERS):
+                raw.execute("BEGIN IMMEDIATE")
+                for number in range(first, min(first + CALLERS, count)):
+                    raw.execute(
+                        "INSERT INTO job (body, priority, state, run_at)"
+                        " VALUES (?, 5, 'queued', 0)",
+                        (f"feature {number} " * 10,),
+                    )
+                raw.execute("COMMIT")
+    return {f"submit_{name}": value for name, value in meter.reading(count).items()}
+
+
+def _five_columns(folder: str) -> sqlite3.Connection:
+    raw = sqlite3.connect(f"{folder}/bare.db", isolation_level=None)
+    for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", *_JOBS):
+        raw.execute(statement)
+    return raw
 
 
 def _on_threads(one: Callable[[], bool]) -> Meter:

@@ -10,12 +10,12 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tests.bench.model import Bench, Cell, Line, Reading, Round, Verdict, judge
+from tests.bench.model import Bench, Cell, Line, Reading, Readings, Round, Verdict, judge
 
 CELL_S = 1800.0  #: after which a cell is given up
 RERUNS = 3  #: of a bench with a noisy figure
@@ -41,7 +41,7 @@ class Result:
     seconds: float
     load: Load
     lines: tuple[Line, ...]
-    readings: tuple[Mapping[str, Reading], ...]
+    readings: tuple[Readings, ...]
     reruns: int = 0  #: it was noisy so often; what stands here is the last run
 
     @property
