@@ -41,7 +41,7 @@ def bench(*, quick: bool) -> Bench:
                 name="p95 better than the poller's",
                 unit="×",
                 of=lambda r: r["poller"]["p95_ms"] / r["chimera"]["p95_ms"],
-                at_least=50,
+                at_least=100,
             ),
             Figure(
                 name="picked up",
