@@ -1,177 +1,130 @@
-"""Builds what the Containerfile says without a container engine, and tries the result.
+"""Builds the image with podman, and runs it as the compose file does.
 
-    sudo unshare --mount python -m tests.packaging.image FOLDER
+    sudo unshare --mount python -m tests.packaging.image FOLDER [--bootstrap]
 
-The base is a Debian root by debootstrap, which is what the image's base is made by, too. Each RUN
-line is run in it with chroot, each COPY copied; then the program is tried as the image's user, on a
-root that cannot be written: its version, its health, the sandbox, and the whole demo. Needs root;
-the mount namespace of its own is what cleans up. While building, what this machine trusts is
-trusted, for a network may have an authority of its own.
+What is tried: its version, its settings, the sandbox, the whole demo; then its own command, by its
+own health check, and its end on the signal to stop. All of it as the image's user, without a
+capability, on a root that cannot be written. `--bootstrap` makes the base by debootstrap, which is
+what Debian's image is made by too, where there is no registry to pull from. Everything stands below
+FOLDER. The mount namespace is for a machine that still mounts cgroups of version 1.
 """
 
-import argparse
-import shlex
-import shutil
+import os
 import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
-from tests.packaging.containerfile import Stage, read
+import click
+import yaml
 
-ROOT = Path(__file__).parents[2]
+from tests.packaging.tools import ROOT
+
 FILE = ROOT / "config" / "container" / "Containerfile"
+COMPOSE = ROOT / "config" / "compose" / "compose.yml"
 SUITE = "bookworm"
-BUNDLE = "/tmp/certificates.pem"  #: inside, while building
-TRUSTED = "/etc/ssl/certs/ca-certificates.crt"  #: what this machine trusts
-LEFT_OUT = shutil.ignore_patterns("__pycache__", ".*_cache")
+BASE = "localhost/debian:bookworm-slim"
+IMAGE = "localhost/chimera:tried"
+CGROUPS = "/sys/fs/cgroup"
+TRUSTED = (
+    "/etc/ssl/certs/ca-certificates.crt"  #: what this machine trusts; a network may have its own
+)
+BUNDLE = "/run/certificates.pem"  #: the same, inside, while building
 HEALTH_S = 60.0
-#: What a line is run with: nothing of this machine's. The bundle is there if one was given.
-PLAIN = (
-    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    "DEBIAN_FRONTEND=noninteractive",
-    f"PIP_CERT={BUNDLE}",
-)
-#: Tried in this order; the first that fails ends it.
-TRIALS = (
-    "chimera version --json",
-    "chimera config show --json",
-    "python3 -c 'import asyncio; from bot.agents.cage import Cage; "
-    "print(asyncio.run(Cage.open()).describe())'",
-    "chimera demo --json",
+STOP_S = 90
+SPELT = {"systempaths=unconfined": "unmask=ALL"}  #: Docker's name and podman's
+#: Tried in this order, as words for the image's entry point; the first that fails ends it.
+TRIALS = (("version", "--json"), ("config", "show", "--json"), ("demo", "--json"))
+CAGED = (
+    "import asyncio; from bot.agents.cage import Cage; print(asyncio.run(Cage.open()).describe())"
 )
 
 
-def main(words: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--again", action="store_true", help="try what was built before")
-    given = parser.parse_args(words)
-    made: dict[str, Path] = {}
-    for stage in read(FILE):
-        root = given.folder / (stage.name or "image")
-        if not given.again:
-            _bootstrap(given.folder / "base", root)
-            with _mounted(root):
-                _follow(stage, root, made)
-        made[stage.name] = root
-    return _try(stage, root)
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--bootstrap", is_flag=True, help="make the base by debootstrap")
+def main(folder: Path, bootstrap: bool) -> None:
+    """Build the image below FOLDER, and try it."""
+    engine = Engine(folder.resolve())
+    engine.build(*(_bootstrapped(engine) if bootstrap else ()))
+    for words in TRIALS:
+        click.echo(f"TRY chimera {' '.join(words)}")
+        engine("run", "--rm", "--no-healthcheck", *sealed(), IMAGE, *words)
+    click.echo("TRY the sandbox")
+    python = ("--entrypoint=python3", IMAGE, "-c", CAGED)
+    engine("run", "--rm", "--no-healthcheck", *sealed(), *python)
+    click.echo("TRY chimera serve")
+    _served(engine)
 
 
-def _bootstrap(base: Path, root: Path) -> None:
-    if not (base / "etc/debian_version").exists():
-        _run(["debootstrap", "--variant=minbase", SUITE, str(base)])
-    shutil.rmtree(root, ignore_errors=True)
-    _run(["cp", "-a", str(base), str(root)])
+class Engine:
+    """podman with its storage below one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        own = folder / "containers.conf"
+        own.write_text("[containers]\ndefault_ulimits = []\n")  # raising one may not be allowed
+        self._env = os.environ | {"CONTAINERS_CONF": str(own)}
+        if not Path(CGROUPS, "cgroup.controllers").exists():
+            subprocess.run(["umount", "--recursive", CGROUPS], check=True)
+            subprocess.run(["mount", "-t", "cgroup2", "cgroup2", CGROUPS], check=True)
+
+    def __call__(self, *words: str, check: bool = True) -> int:
+        """A command of podman's; its exit code. Raises CalledProcessError where none may fail."""
+        places = [f"--root={self.folder}/storage", f"--runroot={self.folder}/run"]
+        without_systemd = ["--cgroup-manager=cgroupfs", "--events-backend=file"]
+        argv = ["podman", *places, *without_systemd, *words]
+        return subprocess.run(argv, env=self._env, check=check).returncode
+
+    def build(self, *base: str) -> None:
+        trusting = self.folder / "pip.conf"
+        trusting.write_text(f"[global]\ncert = {BUNDLE}\n")
+        mounts = [f"--volume={TRUSTED}:{BUNDLE}:ro", f"--volume={trusting}:/etc/pip.conf:ro"]
+        how = ["--isolation=chroot", "--format=docker", *mounts, *base]
+        self("build", *how, f"--tag={IMAGE}", f"--file={FILE}", str(ROOT))
 
 
-def _follow(stage: Stage, root: Path, made: dict[str, Path]) -> None:
-    for one in stage.instructions:
-        print(f"{one.word} {one.rest}", flush=True)
-        match one.word:
-            case "RUN":
-                _run(["chroot", str(root), "/usr/bin/env", "-i", *PLAIN, "/bin/sh", "-c", one.rest])
-            case "COPY":
-                _copy(one.rest, root, made)
-            case _:  # what the image's configuration says; looked up when it is tried
-                continue
+def _bootstrapped(engine: Engine) -> tuple[str, ...]:
+    """What makes the build start from a Debian of our own."""
+    root = engine.folder / "base"
+    if not (root / "etc/debian_version").exists():
+        subprocess.run(["debootstrap", "--variant=minbase", SUITE, str(root)], check=True)
+    packed = engine.folder / "base.tar"
+    subprocess.run(["tar", "-C", str(root), "-cf", str(packed), "."], check=True)
+    engine("import", "--quiet", str(packed), BASE)
+    packed.unlink()
+    return (f"--build-arg=BASE={BASE}", "--pull=never")
 
 
-def _copy(rest: str, root: Path, made: dict[str, Path]) -> None:
-    *sources, target = rest.split()
-    context = ROOT
-    if sources[0].startswith("--from="):
-        context = made[sources.pop(0).removeprefix("--from=")]
-    for source in sources:
-        there, here = context / source.lstrip("/"), root / target.lstrip("/")
-        if there.is_dir():
-            shutil.copytree(there, here, symlinks=True, dirs_exist_ok=True, ignore=LEFT_OUT)
-        else:
-            here.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(there, here)
+def sealed() -> Iterator[str]:
+    """The compose file's limits in podman's words; the network and cgroups are this machine's."""
+    server = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"]["chimera"]
+    yield from ("--network=host", "--cgroups=disabled")
+    if server["read_only"]:
+        yield "--read-only"
+    yield from (f"--cap-drop={one}" for one in server["cap_drop"])
+    yield from (f"--tmpfs={one}" for one in server["tmpfs"])
+    yield from (f"--security-opt={SPELT.get(one, one)}" for one in server["security_opt"])
 
 
-def _try(stage: Stage, root: Path) -> int:
-    """As the image's user, on a root that cannot be written, with /tmp and the data directory."""
-    variables = shlex.split(" ".join(stage.all("ENV")))
-    user, _, group = stage.all("USER")[-1].partition(":")
-    with _mounted(root), _sealed(root, stage.all("VOLUME")[-1]):
-        own = [*_inside(root, user, group), "/usr/bin/env", "-i", *variables]
-        for trial in TRIALS:
-            print(f"TRY {trial}", flush=True)
-            done = subprocess.run([*own, "sh", "-c", trial], capture_output=True, check=False)
-            print(done.stdout.decode()[-400:], done.stderr.decode()[-2000:], flush=True)
-            if done.returncode:
-                return done.returncode
-        return _served(own)
-
-
-def _inside(root: Path, user: str, group: str) -> list[str]:
-    """As an engine starts a process: another root (in a mere chroot the kernel lets nobody make
-    user namespaces, see user_namespaces(7)), another user, no capability, and none to be had.
-    """
-    place = f"cd {shlex.quote(str(root))} && pivot_root . mnt && umount --lazy /mnt && exec"
-    rights = ["--clear-groups", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all"]
-    who = ["setpriv", f"--reuid={user}", f"--regid={group}", *rights]
-    return ["unshare", "--mount", "sh", "-c", f'{place} "$@"', "sh", *who]
-
-
-def _served(own: Sequence[str]) -> int:
-    """Whether the image's own command becomes healthy, and ends on the signal to stop."""
-    server = subprocess.Popen([*own, "tini", "--", "chimera", "serve"])
+def _served(engine: Engine) -> None:
+    """The image's own command gets healthy by its own check, and ends on the signal to stop."""
+    name = f"chimera-{os.getpid()}"
+    engine("run", "--detach", f"--name={name}", "--health-interval=disable", *sealed(), IMAGE)
     try:
         deadline = time.monotonic() + HEALTH_S
-        while subprocess.run([*own, "chimera", "health"], check=False).returncode:
+        while engine("healthcheck", "run", name, check=False):
             if time.monotonic() > deadline:
-                print("it did not become healthy")
-                return 1
+                raise click.ClickException("it did not become healthy")
             time.sleep(1.0)
+        click.echo("healthy")
+        engine("stop", f"--time={STOP_S}", name)
+        engine("inspect", "--format=ended with {{.State.ExitCode}}", name)
     finally:
-        server.terminate()
-        ended = server.wait()
-    print(f"healthy; ended with {ended}")
-    return ended
-
-
-@contextmanager
-def _mounted(root: Path) -> Iterator[None]:
-    """What an engine mounts: /proc, /dev, names; and a bundle to trust while building."""
-    with ExitStack() as stack:
-        stack.enter_context(_mount(["-t", "proc", "proc"], root / "proc"))
-        stack.enter_context(_mount(["--bind", "/dev"], root / "dev"))
-        shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
-        bundle = root / BUNDLE.lstrip("/")
-        shutil.copy(TRUSTED, bundle)
-        yield
-        bundle.unlink(missing_ok=True)
-
-
-@contextmanager
-def _sealed(root: Path, volume: str) -> Iterator[None]:
-    data = root / volume.lstrip("/")
-    with ExitStack() as stack:
-        stack.enter_context(_mount(["--rbind", str(root)], root))
-        stack.enter_context(_mount(["-t", "tmpfs", "tmpfs"], root / "tmp"))
-        stack.enter_context(_mount(["--bind", str(data)], data))
-        _run(["mount", "-o", "remount,bind,ro", str(root)])
-        yield
-        _run(["mount", "-o", "remount,bind,rw", str(root)])
-
-
-@contextmanager
-def _mount(options: Sequence[str], place: Path) -> Iterator[None]:
-    _run(["mount", *options, str(place)])
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(place)], check=False)
-
-
-def _run(argv: Sequence[str]) -> None:
-    subprocess.run(argv, check=True)
+        engine("logs", name, check=False)
+        engine("rm", "--force", name)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    main()

@@ -78,6 +78,23 @@ def test_the_compose_file_gives_the_container_no_more_than_it_needs() -> None:
         load_settings({name: ""})
 
 
+def test_no_secret_that_compose_reads_lies_where_the_image_is_built_from() -> None:
+    """The wheel holds all of `config`: a key beside the compose file would be in every image."""
+    document = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))
+    places = [one["file"] for one in document["secrets"].values()]
+    places += [one["path"] for one in document["services"]["chimera"]["env_file"]]
+    assert len(places) == 4
+    assert [one for one in places if (COMPOSE.parent / one).resolve().is_relative_to(ROOT)] == []
+
+
+def test_an_engine_is_sent_what_is_copied_in_and_nothing_beside_it() -> None:
+    rules = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    sent = {line.removeprefix("!") for line in rules if line.startswith("!")}
+    copied = {name for rest in read(CONTAINERFILE)[0].all("COPY") for name in rest.split()[:-1]}
+    assert "*" in rules
+    assert sent == copied
+
+
 def test_every_file_that_compose_mounts_is_there() -> None:
     services = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"].values()
     mounts = [one for service in services for one in service.get("volumes", [])]

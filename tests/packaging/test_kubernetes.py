@@ -10,12 +10,14 @@ import pytest
 import yaml
 
 from bot.config.environment import load_settings
+from bot.config.repo import RepoConfig
 from bot.web.routes import API
 from tests.packaging.kustomized import built, canonical
 from tests.packaging.tools import ROOT, run
 
 KUBERNETES = ROOT / "config" / "kubernetes"
 SCHEMAS = "1.34"  #: of this Kubernetes
+SERVER_MIB = 256  #: the server itself, with a good margin: docs/reference/capacity.md
 OVERLAYS = sorted(path.name for path in (KUBERNETES / "overlays").iterdir())
 FILES = sorted(p for p in KUBERNETES.rglob("*.yaml") if p.name != "kustomization.yaml")
 
@@ -92,6 +94,22 @@ def test_settings_probes_and_the_time_to_drain_are_the_programs_own(overlay: str
     probed = {container[probe]["httpGet"]["path"] for probe in container if "Probe" in probe}
     assert probed == {"/livez", "/readyz"}
     assert probed & {row.path for row in API} == set(), "probes need no token"
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_pod_may_use_what_its_slots_and_volumes_may_hold(overlay: str) -> None:
+    """Past a limit the kernel kills all of the pod, and past the other it is evicted."""
+    pod = workload(overlay)["spec"]["template"]["spec"]
+    limits = pod["containers"][0]["resources"]["limits"]
+    [settings] = documents(KUBERNETES / "base" / "settings.yaml")
+    slots = load_settings(settings["data"]).max_concurrent
+    held = sum(gib(one["emptyDir"]["sizeLimit"]) for one in pod["volumes"] if "emptyDir" in one)
+    assert gib(limits["memory"]) * 1024 > slots * RepoConfig().cage.memory_mb + SERVER_MIB
+    assert gib(limits["ephemeral-storage"]) > held
+
+
+def gib(quantity: str) -> int:
+    return int(quantity.removesuffix("Gi"))
 
 
 def test_one_store_has_one_server() -> None:

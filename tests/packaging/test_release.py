@@ -65,6 +65,7 @@ def test_what_is_published_was_tried_on_the_pinned_dependencies() -> None:
     assert "--no-deps dist/*.whl" in tried
     assert "pip check" in tried
     assert "chimera version --json" in tried
+    assert "import bot.app" in tried
 
 
 def test_a_release_has_its_lock_its_bill_of_materials_and_two_signed_attestations() -> None:
