@@ -18,6 +18,8 @@ from typing import Any
 LINE_LIMIT = 16 * 1024 * 1024  #: asyncio's own limit of 64 KiB is less than a step may print
 STOP_GRACE_S = 5.0
 CHECKOUT = Path(__file__).parent / "checkout_action"
+#: act gives every step a terminal, and git would show its pages there to nobody. A runner has none.
+NO_PAGER = {"GIT_PAGER": "cat", "PAGER": "cat"}
 CHECKOUT_VERSIONS = ("v2", "v3", "v4", "v5", "v6", "main")
 
 
@@ -169,7 +171,7 @@ def environment(scratch: Path) -> dict[str, str]:
 
 def _write(order: Order) -> None:
     """Secrets and variables as dotenv files that only we can read."""
-    for name, pairs in (("secrets", order.secrets), ("env", order.env)):
+    for name, pairs in (("secrets", order.secrets), ("env", {**NO_PAGER, **order.env})):
         path = order.scratch / name
         path.touch(mode=0o600)
         path.write_text("".join(f"{key}={_quoted(value)}\n" for key, value in pairs.items()))

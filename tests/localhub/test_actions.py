@@ -49,6 +49,17 @@ jobs:
       - run: env | sort; echo "user=$GITHUB_ACTOR repo=$GITHUB_REPOSITORY"
 """
 
+PAGING = """
+name: Paging
+on: workflow_dispatch
+jobs:
+  look:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - run: git config core.pager 'sleep 300' && git log -1
+"""
+
 
 async def dispatch(shop: Shop, body: Any, workflow: str = "deploy.yml") -> Any:
     return await shop.bot("POST", f"/actions/workflows/{workflow}/dispatches", body)
@@ -210,6 +221,14 @@ async def test_a_workflow_sees_nothing_of_our_environment(shop: Shop) -> None:
     assert "user=olga repo=acme/shop" in log
     assert "canary-4711" not in log
     assert "ghs_" not in log
+
+
+async def test_nothing_in_a_run_waits_for_a_reader(shop: Shop) -> None:
+    """act gives each step a terminal, in which git starts a pager; a runner's step has none."""
+    await shop.owner.push(shop.repo, "main", {".github/workflows/page.yml": PAGING}, "look")
+    number = await shop.owner.dispatch(shop.repo, "page.yml", "main", {})
+    await until(lambda: shop.repo.runs[number].conclusion is not None, deadline_s=30.0)
+    assert shop.repo.runs[number].conclusion == "success"
 
 
 async def test_what_a_workflow_leaves_running_outlives_the_run(shop: Shop) -> None:
