@@ -13,14 +13,17 @@ def db() -> None:
     """The store: upgrade, back up, check."""
 
 
-@db.command()
+@db.command(short_help="Bring the store to this version, as `serve` does.")
 @data_dir_option
 def upgrade(data_dir: Path | None) -> None:
-    """Bring the store to this version; `serve` does the same when it starts."""
-    from bot.cli.stores import store_place, with_store
+    """Bring the store to this version; `serve` does the same when it starts.
+
+    An empty PostgreSQL gets its tables; a file that is not there is not made.
+    """
+    from bot.cli.stores import existing_store, with_store
     from bot.tasks.store import Store
 
-    place = store_place(data_dir)
+    place = existing_store(data_dir)
 
     async def nothing_more(store: Store) -> None:
         del store

@@ -42,8 +42,10 @@ def create(
         tokens = Tokens(store, time.time)
         return await tokens.create(name, scopes=(scope,), repos=repos, expires_at=until)
 
-    click.echo(with_store(store_place(data_dir), made))
-    say("Keep it safe; from now on every client of the API needs a token.")
+    place = store_place(data_dir)
+    click.echo(with_store(place, made))
+    say(f"It opens the server of {place}; from now on every client of its API needs a token.")
+    say("Keep it safe.")
 
 
 @token.command("list")

@@ -76,6 +76,7 @@ def test_a_token_is_printed_once_and_never_again(tmp_path: Path) -> None:
     token = made.stdout.strip()
     assert made.exit_code == 0
     assert token not in made.stderr
+    assert str(tmp_path / "chimera.db") in made.stderr
     listed = chimera("token", "list", "--json", data_dir=tmp_path)
     [known] = json.loads(listed.stdout)["tokens"]
     assert (known["name"], known["scopes"], known["revoked_at"]) == ("ci", ["read"], None)
@@ -90,6 +91,9 @@ def test_a_token_is_printed_once_and_never_again(tmp_path: Path) -> None:
 
 def test_a_store_is_made_checked_and_backed_up(tmp_path: Path) -> None:
     assert chimera("db", "check", data_dir=tmp_path).exit_code == 1
+    assert chimera("db", "upgrade", data_dir=tmp_path).exit_code == 1
+    assert not (tmp_path / "chimera.db").exists()
+    chimera("token", "create", "first", data_dir=tmp_path)
     assert chimera("db", "upgrade", data_dir=tmp_path).exit_code == 0
     checked = chimera("db", "check", "--json", data_dir=tmp_path)
     assert json.loads(checked.stdout)["ok"] is True
