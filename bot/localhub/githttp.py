@@ -180,6 +180,7 @@ async def _backend(repo: Repository, rest: str, request: Request, body: bytes) -
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
+        start_new_session=True,  # a terminal's Ctrl-C is for the hub
     )
     try:
         async with asyncio.timeout(TIMEOUT_S):

@@ -65,6 +65,7 @@ def run_bytes(
         env=CLEAN | dict(env or {}),
         timeout=TIMEOUT_S,
         check=False,
+        start_new_session=True,  # a terminal's Ctrl-C is for the hub, which ends it in order
     )
     if done.returncode != 0:
         raise GitFailed(done.stderr.decode(errors="replace").strip() or f"exit {done.returncode}")

@@ -6,6 +6,7 @@ answers with the fields that clients use. Anything else gets an ``errors`` array
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from bot.localhub import auth, events, issuing, merging, rest_pulls
@@ -15,7 +16,7 @@ from bot.localhub.state import Repository
 from bot.localhub.state_issues import Issue, Pull, Thread
 from bot.localhub.types import Json
 from bot.localhub.wire import Answer, Call
-from bot.localhub.world import node_id, number_of
+from bot.localhub.world import node_id
 
 _FIELD = re.compile(r"\{\s*(?:\w+\s*:\s*)?(\w+)\s*[({]")
 _ARGUMENT = re.compile(r'(\w+)\s*:\s*(\$\w+|"(?:[^"\\]|\\.)*"|\d+|true|false|null)')
@@ -85,16 +86,20 @@ def _data(name: str, value: Json) -> Answer:
     return Answer(json={"data": {name: value | {"clientMutationId": None}}})
 
 
-def _pull(call: Call, node: Any) -> tuple[Repository, Issue, Pull]:
-    try:
-        wanted = number_of(str(node))
-    except ValueError as error:
-        raise Refused(404, f"Could not resolve to a node with the global id of '{node}'") from error
+def _pulls(call: Call) -> Iterator[tuple[Repository, Issue, Pull]]:
     for repo in call.world.repositories.values():
-        for one in repo.issues.values():
-            if one.pull and one.id == wanted:
-                return repo, one, one.pull
-    raise Refused(404, f"Could not resolve to a node with the global id of '{node}'")
+        yield from ((repo, one, one.pull) for one in repo.issues.values() if one.pull)
+
+
+def _no_node(node: Any) -> Refused:
+    return Refused(404, f"Could not resolve to a node with the global id of '{node}'")
+
+
+def _pull(call: Call, node: Any) -> tuple[Repository, Issue, Pull]:
+    for repo, one, part in _pulls(call):
+        if node_id("PR", one.id) == node:
+            return repo, one, part
+    raise _no_node(node)
 
 
 def _admit(call: Call, repo: Repository, permission: str) -> None:
@@ -150,30 +155,25 @@ _CONTENTS = {
 def _react(call: Call, given: Json) -> Answer:
     """A reaction to a review; all else that carries one has it in REST."""
     subject, content = str(given.get("subjectId")), str(given.get("content"))
-    for repo in call.world.repositories.values():
-        for one in repo.issues.values():
-            for review in one.pull.reviews if one.pull else ():
-                if node_id("PRR", review.id) == subject:
-                    _admit(call, repo, "pull_requests:write")
-                    made, _ = issuing.react(
-                        call.world, review.reactions, call.who, _CONTENTS.get(content)
-                    )
-                    shape = {"databaseId": made.id, "content": content}
-                    return _data("addReaction", {"reaction": shape})
-    raise Refused(404, f"Could not resolve to a node with the global id of '{subject}'")
+    for repo, _, part in _pulls(call):
+        for review in part.reviews:
+            if node_id("PRR", review.id) == subject:
+                _admit(call, repo, "pull_requests:write")
+                kind = _CONTENTS.get(content)
+                made, _ = issuing.react(call.world, review.reactions, call.who, kind)
+                shape = {"databaseId": made.id, "content": content}
+                return _data("addReaction", {"reaction": shape})
+    raise _no_node(subject)
 
 
 def _resolve(call: Call, name: str, given: Json) -> Answer:
-    wanted = number_of(str(given.get("threadId")))
-    for repo in call.world.repositories.values():
-        for one in repo.issues.values():
-            for thread in one.pull.threads if one.pull else ():
-                if thread.id == wanted:
-                    _admit(call, repo, "pull_requests:write")
-                    return _resolved(call, name, one, thread)
-    raise Refused(
-        404, f"Could not resolve to a node with the global id of '{given.get('threadId')}'"
-    )
+    wanted = given.get("threadId")
+    for repo, one, part in _pulls(call):
+        for thread in part.threads:
+            if node_id("PRRT", thread.id) == wanted:
+                _admit(call, repo, "pull_requests:write")
+                return _resolved(call, name, one, thread)
+    raise _no_node(wanted)
 
 
 def _resolved(call: Call, name: str, one: Issue, thread: Thread) -> Answer:

@@ -86,14 +86,14 @@ def check_writable(world: World, repo: Repository, actor: Actor, one: Issue) -> 
         raise forbidden("Unable to create comment because issue is locked.")
 
 
-_REACTIONS = ("+1", "-1", "laugh", "confused", "heart", "hooray", "eyes", "rocket")
+REACTIONS = ("+1", "-1", "laugh", "confused", "heart", "hooray", "eyes", "rocket")
 
 
 def react(
     world: World, given: list[Reaction], user: Account, content: object
 ) -> tuple[Reaction, bool]:
     """The caller's reaction and whether it is new; asking twice makes one."""
-    if content not in _REACTIONS:
+    if content not in REACTIONS:
         raise invalid("Reaction", "content", "invalid")
     for old in given:
         if old.user is user and old.content == content:

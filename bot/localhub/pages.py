@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from bot.localhub import gitrepo, pulling
 from bot.localhub.errors import Refused, not_found
-from bot.localhub.moments import stamp
 from bot.localhub.state import Repository
 from bot.localhub.world import World
 
@@ -23,6 +23,18 @@ CSP = "default-src 'none'; style-src 'unsafe-inline'; form-action *; base-uri 'n
 DIFF_LIMIT = 400_000
 #: Bare tags that GitHub shows as what they are; with an attribute they stay text here.
 _SHOWN_TAG = re.compile(r"&lt;(/?(?:details|summary|sub|sup|kbd|br))&gt;")
+
+#: https://docs.github.com/rest/reactions/reactions#about-reactions
+EMOJI = {
+    "+1": "👍",
+    "-1": "👎",
+    "laugh": "😄",
+    "confused": "😕",
+    "heart": "❤️",
+    "hooray": "🎉",
+    "eyes": "👀",
+    "rocket": "🚀",
+}
 
 
 class Pages:
@@ -41,7 +53,8 @@ class Pages:
             lstrip_blocks=True,
         )
         self._templates.filters["markdown"] = self._rendered
-        self._templates.filters["time"] = stamp
+        self._templates.filters["time"] = _when
+        self._templates.filters["emoji"] = EMOJI.__getitem__
 
     def show(self, template: str, status: int = 200, **values: Any) -> Response:
         """One page."""
@@ -117,6 +130,11 @@ class Pages:
     def _repo(self, request: Request) -> Repository:
         """The repository of the path; private ones are shown too, for the hub is on loopback."""
         return self.world.repository(request.path_params["owner"], request.path_params["repo"])
+
+
+def _when(at: float) -> str:
+    """An instant as people read it, in UTC."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _html(_renderer: Any, tokens: Sequence[Token], at: int, *_: Any) -> str:

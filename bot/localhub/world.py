@@ -206,12 +206,3 @@ class World:
 def node_id(kind: str, number: int) -> str:
     """A global id as GraphQL takes it: the kind's prefix and the number, encoded."""
     return f"{kind}_{base64.urlsafe_b64encode(f'lh:{number}'.encode()).decode().rstrip('=')}"
-
-
-def number_of(node: str) -> int:
-    """The number inside a node id. Raises ValueError for anything else."""
-    encoded = node.partition("_")[2]
-    decoded = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
-    if not decoded.startswith("lh:"):
-        raise ValueError(node)
-    return int(decoded[3:])

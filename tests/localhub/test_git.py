@@ -4,6 +4,7 @@ import asyncio
 import os
 from pathlib import Path
 
+from bot.localhub import gitrepo
 from tests.localhub.shop import Shop
 
 ENV = {
@@ -160,3 +161,9 @@ async def test_files_are_read_and_written_by_the_contents_api(shop: Shop) -> Non
     listed = (await shop.bot("GET", "/contents/")).json()
     assert {one["name"]: one["type"] for one in listed}[".github"] == "dir"
     assert (await shop.bot("GET", "/contents/nothing")).status_code == 404
+
+
+def test_git_is_not_hit_by_the_ctrl_c_of_the_hubs_terminal(tmp_path: Path) -> None:
+    """Ctrl-C goes to the terminal's foreground group, of which git must be no member."""
+    group = gitrepo.run(tmp_path, "-c", "alias.group=!cut -d' ' -f5 /proc/self/stat", "group")
+    assert int(group) != os.getpgrp()

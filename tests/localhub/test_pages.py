@@ -4,6 +4,8 @@ import json
 import re
 from urllib.parse import parse_qs, urlsplit
 
+from bot.localhub import issuing
+from bot.localhub.pages import EMOJI
 from tests.localhub.shop import Shop
 
 MANIFEST = {
@@ -94,3 +96,15 @@ async def test_a_pull_requests_page_shows_checks_reviews_and_diff(shop: Shop) ->
     home = await shop.client.get(shop.hub.base_url)
     assert "acme/shop" in home.text
     assert (await shop.client.get(f"{shop.hub.base_url}/acme/none")).status_code == 404
+
+
+async def test_a_page_shows_reactions_as_people_know_them(shop: Shop) -> None:
+    await shop.writer.open_issue(shop.repo, "One", "Two")
+    await shop.bot("POST", "/issues/1/reactions", {"content": "rocket"})
+    page = (await shop.client.get(f"{shop.hub.base_url}/acme/shop/issues/1")).text
+    assert "🚀" in page
+    assert "rocket" not in page
+
+
+def test_every_reaction_that_the_hub_takes_can_be_shown() -> None:
+    assert tuple(EMOJI) == issuing.REACTIONS
