@@ -137,7 +137,7 @@ class _Rerun:
         missing = [
             f"{name} {sha[:7]}"
             for name, sha in named.items()
-            if sha and not await workspace.known(sha)
+            if sha and not await workspace.fetched(sha)
         ]
         self._note("commits", not missing, _missing(missing))
         if missing or not self._tested() or not await self._history(workspace, commits):

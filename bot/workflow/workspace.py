@@ -6,6 +6,7 @@ be thrown away at any time and another machine can go on.
 """
 
 import asyncio
+import contextlib
 import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -84,6 +85,17 @@ class Workspace:
     async def known(self, sha: str) -> str:
         """`sha` if this machine has it, else nothing."""
         return (await self._git.rev_parse(self._mirror, sha) or "") if sha else ""
+
+    async def fetched(self, sha: str) -> str:
+        """The commit, also where no branch of the origin has it; empty where it has none such.
+
+        A clone has its remote's commits on no branch of its own, or, freshly fetched, on no ref.
+        """
+        if sha and not await self.known(sha):
+            origin = self._origin
+            with contextlib.suppress(Refused):
+                await self._git.fetch(self._mirror, origin.url, [sha], await origin.token())
+        return await self.known(sha)
 
     async def contains(self, newer: str, older: str) -> bool:
         return await self._git.is_ancestor(self._mirror, older, newer)
@@ -212,10 +224,3 @@ def feedback_of(odd: Sequence[str]) -> str:
 def mirror_key(repo: RepoRef) -> str:
     """Names a repository's mirror: by its number, for its name may change."""
     return f"repo-{repo.id}"
-
-
-def local_url(path: Path) -> str:
-    """The address of a repository on this machine. Raises Refused where there is none."""
-    if not (path / ".git").exists() and not (path / "HEAD").exists():
-        raise Refused(f"{path} is not a git repository; run `git init` and commit there", status=0)
-    return str(path.resolve())

@@ -121,6 +121,13 @@ async def test_the_evidence_of_a_local_run_holds_until_a_word_of_it_is_changed(
         "green: the others",
     ]
 
+    fresh = repository.with_name("fresh")
+    _git(repository.parent, "clone", "-q", "--no-local", "--single-branch", "greetings", "fresh")
+    without = await verify(document, fresh, config=layer)
+    assert [check.name for check in without if not check.ok] == ["commits"]
+    _git(fresh, "fetch", "-q", "origin", done.task.facts.branch)  # on no branch of this clone
+    assert [check for check in await verify(document, fresh, config=layer) if not check.ok] == []
+
     commits = document["sections"]["commits"]
     another_base: Claim = (("commits", "base"), commits["head"], "history")
     for claims in (CLAIMS, LEFT_OUT, *([claim] for claim in (*ALONE, another_base))):
@@ -132,6 +139,10 @@ async def test_the_evidence_of_a_local_run_holds_until_a_word_of_it_is_changed(
     broken = await verify(document, repository, config=layer)
     assert [(check.name, check.ok) for check in broken] == [("chain", False)]
     assert "red" in broken[0].detail
+
+
+def _git(where: Path, *words: str) -> None:
+    subprocess.run(["git", *words], cwd=where, check=True, timeout=30)
 
 
 def _evidence(repository: Path, done: LocalRun) -> str:
