@@ -52,6 +52,7 @@ def test_every_picture_of_every_scene_is_one_that_github_takes(check: Draw) -> N
         seen = check(scene)
         assert (seen.conclusion is not None) == (seen.status is CheckStatus.COMPLETED)
         assert seen.title.strip()
+        assert "`" not in seen.title  # GitHub shows a title as it is written
         assert seen.summary.strip()
         assert len(seen.title) <= 255
         assert max(len(seen.summary), len(seen.text)) <= MAX_TEXT
@@ -159,9 +160,9 @@ def test_a_check_that_asks_for_a_decision_says_so_and_has_its_button() -> None:
 
 
 def test_production_has_not_failed_when_the_work_is_sent_back_from_its_gate() -> None:
-    journal = (*passed(*PHASES[:5]), line(6, PHASES[5], Outcome.BACK, "ada pushed `39fb2c6`"))
+    journal = (*passed(*PHASES[:5]), line(6, PHASES[5], Outcome.BACK, "ada pushed 39fb2c6"))
     seen = check_production(view(task(Status.RUNNING, PHASES[2]), journal))
-    assert (seen.conclusion, seen.title) == (Conclusion.NEUTRAL, "ada pushed `39fb2c6`")
+    assert (seen.conclusion, seen.title) == (Conclusion.NEUTRAL, "ada pushed 39fb2c6")
     assert "`chimera / task` says how it goes on" in seen.summary
     assert seen.buttons == ()
 

@@ -47,7 +47,7 @@ def overview(table: Mapping[Phase, Row]) -> str:
 def standing(task: Task) -> str:
     """A title for what is under way."""
     if task.status is Status.WAITING and task.wait is not None:
-        return plain(f"Waits: {task.wait.reason}", MAX_TITLE)
+        return flat(plain(f"Waits: {task.wait.reason}", MAX_TITLE))
     return f"{TITLES[task.phase]} is running"
 
 
@@ -97,7 +97,7 @@ def bounded(text: str) -> str:
 
 
 def flat(markdown: str) -> str:
-    """Our own words for a title, which has no markup."""
+    """The words as a title, which GitHub shows as it is written: without markup."""
     return clip(markdown.replace("**", "").replace("`", ""), MAX_TITLE)
 
 

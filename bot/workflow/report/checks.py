@@ -8,7 +8,7 @@ from dataclasses import replace
 from bot.config.choices import ApprovalMode
 from bot.domain import Phase, Status, Task, WaitFor
 from bot.github.types import Button, Check, CheckStatus, Conclusion
-from bot.workflow.neutral import cell, clip, neutralise, plain
+from bot.workflow.neutral import cell, neutralise, plain
 from bot.workflow.report import check_words as words
 from bot.workflow.report.check_words import APPROVE, HAND_OVER, MAX_TITLE, REJECT, RETRY
 from bot.workflow.report.progress import Row, State, rows, skipped
@@ -194,7 +194,7 @@ def _asked(view: View, asked: str) -> Check:
     retried = view.task.wait is not None and view.task.wait.on in _RETRIED
     text = f"{WAITING_FOR_YOU}{asked}"
     buttons = (RETRY,) if retried else ()
-    return _completed(Conclusion.ACTION_REQUIRED, words.flat(text), text, *buttons)
+    return _completed(Conclusion.ACTION_REQUIRED, text, text, *buttons)
 
 
 def _approval(view: View) -> Check:
@@ -215,7 +215,7 @@ def _completed(conclusion: Conclusion, title: str, summary: str, *buttons: Butto
     return Check(
         status=CheckStatus.COMPLETED,
         conclusion=conclusion,
-        title=clip(title, MAX_TITLE),
+        title=words.flat(title),
         summary=words.bounded(summary),
         buttons=buttons,
     )
