@@ -1,7 +1,6 @@
 """`chimera config …`: a repository's chimera.yml, before it is pushed."""
 
 import json
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +49,7 @@ def check(file: Path, under: tuple[Path, ...], as_json: bool) -> None:
         say(f"{file}: ok")
 
 
-@config.command()
+@config.command(short_help="Every value that counts, and where it was written.")
 @_FILE
 @_UNDER
 @as_json_option
@@ -67,7 +66,7 @@ def show(file: Path, under: tuple[Path, ...], as_json: bool) -> None:
     table(("KEY", "VALUE", "FROM"), rows)
 
 
-@config.command()
+@config.command(short_help="What KEY means, what it is, and where that was written.")
 @click.argument("key")
 @_FILE
 @_UNDER
@@ -75,13 +74,14 @@ def show(file: Path, under: tuple[Path, ...], as_json: bool) -> None:
 def explain(key: str, file: Path, under: tuple[Path, ...], as_json: bool) -> None:
     """What KEY (`limits.rounds`) means, what it is, and where that was written."""
     from bot.config.layers import flat_values
+    from bot.config.meant import nearest
     from bot.config.repo import json_schema
 
     effective = _effective(file, under)
     values = flat_values(effective.config)
     if key not in values:
-        near = get_close_matches(key, values, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else " `chimera config show` lists them."
+        near = nearest(key, values)
+        hint = f" Did you mean {near!r}?" if near else " `chimera config show` lists them."
         raise click.UsageError(f"There is no key {key!r}.{hint}")
     meaning = _described(json_schema(), key.split("."))
     told = {"key": key, "value": values[key], "origin": effective.origin(key), "meaning": meaning}

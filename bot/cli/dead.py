@@ -36,7 +36,7 @@ def list_(server_url: str, as_json: bool, **query: Any) -> None:
     show_page(ask(server_url, "/api/dead", **query), COLUMNS, as_json=as_json)
 
 
-@dead.command()
+@dead.command(short_help="A dead task: cause, last good phase, cost and journal.")
 @click.argument("task_id")
 @server_options
 @as_json_option
@@ -56,7 +56,7 @@ def show(task_id: str, server_url: str, as_json: bool) -> None:
         )
 
 
-@dead.command()
+@dead.command(short_help="Let a dead task go on, from where it stopped or earlier.")
 @click.argument("task_id")
 @from_phase_option
 @server_options

@@ -13,7 +13,7 @@ from bot.cli.task import ask, change
 
 @click.group()
 def deliveries() -> None:
-    """Webhook deliveries: what came, what became of it, and once more."""
+    """Webhook deliveries: what came, what became of it, once more."""
 
 
 @deliveries.command("list")
@@ -58,7 +58,7 @@ def replay(delivery_id: str, server_url: str, as_json: bool) -> None:
     emit(done) if as_json else say(f"{delivery_id} will be read again")
 
 
-@deliveries.command()
+@deliveries.command(short_help="Have GitHub send again what it could not deliver.")
 @data_dir_option
 @as_json_option
 def sweep(data_dir: Path | None, as_json: bool) -> None:

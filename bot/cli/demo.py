@@ -7,7 +7,7 @@ import click
 from bot.cli.talk import as_json_option, emit, say
 
 
-@click.command()
+@click.command(short_help="See it work: one issue, all seven phases, on this machine.")
 @click.option("--keep", is_flag=True, help="Leave the hub's page and the bot's page open.")
 @click.option(
     "--approve",

@@ -35,7 +35,7 @@ def dev() -> None:
     """Send saved deliveries, read a channel, sign a body."""
 
 
-@dev.command()
+@dev.command(short_help="Sign saved deliveries and post them to a server.")
 @click.argument("path", type=click.Path(path_type=Path, exists=True))
 @click.option("--event", default="", help="The event of a bare payload, such as issues.")
 @click.option("--keep-id", is_flag=True, help="Send the saved GUID, which a server takes once.")
@@ -76,7 +76,7 @@ def replay(
         raise SystemExit(1)
 
 
-@dev.command()
+@dev.command(short_help="Read a smee.io channel and post what comes to a server.")
 @click.argument("channel", callback=_web_address)
 @_url_option
 @data_dir_option
@@ -102,7 +102,7 @@ def smee(channel: str, url: str | None, data_dir: Path | None) -> None:
     until_interrupted(reader.run())
 
 
-@dev.command()
+@dev.command(short_help="Print the X-Hub-Signature-256 of a file's bytes.")
 @click.argument("file", type=click.File("rb"))
 @data_dir_option
 def sign(file: Any, data_dir: Path | None) -> None:

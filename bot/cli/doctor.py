@@ -11,7 +11,7 @@ from bot.cli.options import data_dir_option
 from bot.cli.talk import as_json_option, emit, plain, say
 
 
-@click.command()
+@click.command(short_help="Say what is missing or wrong, and how to mend it.")
 @click.option("--repository", default="", help="Only this one of the App's: owner/name.")
 @click.option("--models", is_flag=True, help="Ask each model one question; costs a little.")
 @click.option("--offline", is_flag=True, help="Look at this machine only.")

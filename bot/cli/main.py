@@ -43,8 +43,10 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except (click.ClickException, click.exceptions.Exit):
             raise
+        except KeyboardInterrupt as error:  # click would say "Aborted!" and exit with 1
+            raise _Refusal("interrupted", 130) from error
         except ChimeraError as error:
             raise _Refusal(str(error), _exit_code(error)) from error
         except OSError as error:

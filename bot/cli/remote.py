@@ -56,10 +56,24 @@ class Server:
         """What the server answers to a change."""
         return self._answer("POST", path, json=dict(body or {}), headers=dict(headers or {}))
 
+    def health(self) -> dict[str, Any]:
+        """How every part is; also of a server that is not well, which says so with a 503."""
+        status, document = self._request("GET", "/health")
+        if isinstance(document, dict) and "parts" in document:
+            return document
+        raise _error(status, document)
+
     def _answer(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+        status, document = self._request(method, path, **request)
+        if 200 <= status < 300:
+            return dict(document)
+        raise _error(status, document)
+
+    def _request(self, method: str, path: str, **request: Any) -> tuple[int, Any]:
+        """The status and the JSON of an answer. Raises Unreachable."""
         try:
             answer = self._client.request(method, path, **request)
-            document = answer.json()
+            return answer.status_code, answer.json()
         except (httpx.TransportError, httpx.InvalidURL) as error:
             what = str(error).rstrip(".")
             raise Unreachable(
@@ -67,9 +81,6 @@ class Server:
             ) from error
         except ValueError as error:
             raise Unreachable(f"{self._url}: the answer is not JSON. Is this Chimera?") from error
-        if answer.is_success:
-            return dict(document)
-        raise _error(answer.status_code, document)
 
 
 def _error(status: int, document: Any) -> ChimeraError:

@@ -9,7 +9,7 @@ import click
 from bot.cli.talk import as_json_option, emit, pairs, say
 
 
-@click.command()
+@click.command(short_help="Run the workflow on a local repository, without GitHub.")
 @click.option(
     "--repo",
     type=click.Path(path_type=Path, file_okay=False, exists=True),

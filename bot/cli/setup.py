@@ -9,7 +9,7 @@ from bot.cli.options import data_dir_option
 from bot.cli.talk import say
 
 
-@click.command()
+@click.command(short_help="Make the GitHub App and prepare a repository.")
 @click.option("--no-browser", is_flag=True, help="Print the address instead of opening it.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="[default: a free one]")
 @click.option(

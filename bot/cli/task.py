@@ -126,7 +126,7 @@ def priority(task_id: str, value: int, server_url: str, as_json: bool) -> None:
     _show(change(server_url, f"/api/tasks/{task_id}/priority", body), as_json=as_json)
 
 
-@task.command()
+@task.command(short_help="Play an ended task's recorded agents again, and compare.")
 @click.argument("task_id")
 @data_dir_option
 @click.option(

@@ -8,7 +8,7 @@ import click
 from bot.cli.talk import as_json_option, emit, say
 
 
-@click.command()
+@click.command(short_help="Check an evidence bundle; play its red and green again.")
 @click.argument("bundle", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @click.option(
     "--repo",

@@ -68,7 +68,7 @@ def test_a_data_directory_that_cannot_be_made_is_told_with_its_setting(tmp_path:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (None, "defaults.yml: No such file"),
+        (None, "CHIMERA_REPO_DEFAULTS: cannot read"),
         ("limits: {roundz: 3}", "defaults.yml:1:10: unknown key"),
     ],
 )
@@ -153,3 +153,18 @@ def _has_begun(line: str, demo: "subprocess.Popen[str]", number: int) -> bool:
         demo.send_signal(number)
         demo.send_signal(number)
     return True
+
+
+def test_ctrl_c_before_there_is_anything_to_end_has_the_same_exit_code(tmp_path: Path) -> None:
+    body = tmp_path / "body"
+    os.mkfifo(body)
+    argv = [sys.executable, "-m", "bot", "dev", "sign", str(body)]
+    with (
+        subprocess.Popen(
+            argv, env=environment(tmp_path), stderr=subprocess.PIPE, text=True
+        ) as reading,
+        body.open("wb"),
+    ):  # opens when the program has opened it, too
+        reading.send_signal(signal.SIGINT)
+        _, said = reading.communicate(timeout=ENDS_S)
+    assert (reading.returncode, said) == (130, "error: interrupted\n")
