@@ -11,7 +11,7 @@ from bot.agents.cage import Cage
 from bot.agents.cage import CageKind as OpenCage
 from bot.agents.roster import Prompts
 from bot.config.choices import CageKind
-from bot.config.layers import load_repo_config
+from bot.config.server_file import server_layer
 from bot.config.settings import Settings
 from bot.domain import RepoRef
 from bot.door import Opened
@@ -91,7 +91,7 @@ async def tools_of(
             raise ConfigError(NO_HUB)
         return await Repo(github, repo).file(path, ref=ref, limit=MAX_BYTES)
 
-    layer = await _server_layer(settings)
+    layer = await asyncio.to_thread(server_layer, settings)
     return Tools(
         queue=opened.queue,
         ledger=Ledger(opened.store, now),
@@ -148,16 +148,3 @@ def _prober(client: httpx.AsyncClient) -> Probe:
             return None
 
     return probe
-
-
-async def _server_layer(settings: Settings) -> tuple[str, bytes] | None:
-    """The server's own chimera.yml, if it has one. Raises ConfigError where it cannot count."""
-    path = settings.repo_defaults
-    if path is None:
-        return None
-    try:
-        data = await asyncio.to_thread(path.read_bytes)
-    except OSError as error:
-        raise ConfigError(f"CHIMERA_REPO_DEFAULTS: {path}: {error.strerror}") from error
-    load_repo_config([(str(path), data)])  # or each task would wait because of it, everywhere
-    return str(path), data

@@ -13,6 +13,7 @@ from enum import StrEnum
 from urllib.parse import parse_qs
 
 from bot.agents.dependency import provider_name
+from bot.agents.providers import provider_of
 
 Json = dict[str, object]
 
@@ -48,12 +49,6 @@ _HOMES = {
     Family.OPENAI: "https://api.openai.com/v1",
     Family.ANTHROPIC: "https://api.anthropic.com",
     Family.GOOGLE: "https://generativelanguage.googleapis.com",
-}
-_FAMILIES = {
-    "openai": Family.OPENAI,
-    "anthropic": Family.ANTHROPIC,
-    "google": Family.GOOGLE,
-    "gemini": Family.GOOGLE,
 }
 
 
@@ -103,8 +98,9 @@ class Route:
 
 
 def family_of(model: str) -> Family | None:
-    """By the provider's name before the colon: "openai-chat:…", "anthropic:…", "google-gla:…"."""
-    return _FAMILIES.get(model.partition(":")[0].partition("-")[0])
+    """Of a model's provider; None for one that the gateway does not speak for."""
+    provider = provider_of(model)
+    return next((family for family in Family if family == provider), None)
 
 
 def route_of(method: str, target: str) -> Route | None:

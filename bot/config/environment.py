@@ -1,9 +1,8 @@
 """`load_settings`: environment, files and command line become `Settings`, or all problems."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,13 @@ import yaml
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from bot.config.marks import Marked, read_marked
+from bot.config.meant import meant, nearest
 from bot.config.settings import AgentSettings, RetrySettings, Settings
 from bot.errors import ConfigError
 
 PREFIX = "CHIMERA_"
 CONFIG_VARIABLE = "CHIMERA_CONFIG"
 SETTINGS_FILE = "settings.yml"  #: in the data directory; `chimera setup` writes it
-MAX_NAMED = 12  #: names that a message may list
 MAX_VALUE_FILE = 64 * 1024  #: bytes of a file that holds one value; a key has about 2,000
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
@@ -172,8 +171,8 @@ def _refuse_unknown(found: _Found, environ: Mapping[str, str]) -> None:
         if not variable.startswith(PREFIX) or bare in known or variable in _OWN | _NOT_SETTINGS:
             continue
         # Without the prefix, which all have in common and which makes everything look alike.
-        near = get_close_matches(bare.removeprefix(PREFIX), names, n=1)
-        hint = f" Did you mean {PREFIX}{near[0]}?" if near else " Unset it."
+        near = nearest(bare.removeprefix(PREFIX), names)
+        hint = f" Did you mean {PREFIX}{near}?" if near else " Unset it."
         found.problems.append(f"{variable}: no such setting.{hint}")
 
 
@@ -218,19 +217,11 @@ def _told(found: _Found, problem: Any) -> str:
     name, last, where = str(path[0]), str(path[-1]), found.where(path)
     if problem["type"] == "extra_forbidden":
         if len(path) == 1:
-            return f"{where}: no such setting {last!r}.{_meant(last, Settings.model_fields)}"
-        return f"{where}: no such key {last!r}.{_meant(last, _BELOW[name].model_fields)}"
+            return f"{where}: no such setting {last!r}.{meant(last, Settings.model_fields)}"
+        return f"{where}: no such key {last!r}.{meant(last, _BELOW[name].model_fields)}"
     if problem["loc"][-1:] == (_KEY,):
         members = re.findall(r"'([^']+)'", str(problem.get("ctx", {}).get("expected", "")))
-        return f"{where}: no such key {last!r}.{_meant(last, members)}"
+        return f"{where}: no such key {last!r}.{meant(last, members)}"
     text = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     what = (Settings.model_fields[name].description or "").rstrip(".") if len(path) == 1 else ""
     return f"{where}: {text}." + (f" It is: {what}." if what else "")
-
-
-def _meant(word: str, known: Iterable[str]) -> str:
-    names = list(known)
-    near = get_close_matches(word, names, n=1)
-    if near:
-        return f" Did you mean {near[0]!r}?"
-    return f" Known here: {', '.join(names)}." if len(names) <= MAX_NAMED else ""

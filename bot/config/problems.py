@@ -2,9 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel
@@ -12,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from bot.config.choices import Verb
 from bot.config.marks import Marked, Path, Place
+from bot.config.meant import meant, nearest
 from bot.config.repo import RepoConfig
 from bot.config.values import IN_WORDS
 
@@ -43,9 +42,9 @@ def problem_of(layer: Marked, detail: ErrorDetails) -> Problem:
     """One of pydantic's errors, at the place where the file has it."""
     path: Path = tuple(part for part in detail["loc"] if part != _KEY)
     if detail["type"] == "extra_forbidden":
-        text = f"unknown key {path[-1]!r}.{_meant(str(path[-1]), _keys_at(path[:-1]))}"
+        text = f"unknown key {path[-1]!r}.{meant(str(path[-1]), _keys_at(path[:-1]))}"
     elif detail["loc"][-1:] == (_KEY,):
-        text = f"unknown command {path[-1]!r}.{_meant(str(path[-1]), tuple(Verb))}"
+        text = f"unknown command {path[-1]!r}.{meant(str(path[-1]), tuple(Verb))}"
     else:
         text = f"{'.'.join(str(part) for part in path)} {_needed(detail)}"
     return Problem(place=layer.place(path), text=text)
@@ -53,7 +52,8 @@ def problem_of(layer: Marked, detail: ErrorDetails) -> Problem:
 
 def _needed(detail: ErrorDetails) -> str:
     given = detail.get("input")
-    hint = _near(given, _members(detail)) if isinstance(given, str) else ""
+    near = nearest(given, _members(detail)) if isinstance(given, str) else ""
+    hint = f" Did you mean {near!r}?" if near else ""
     if given is None:
         return f"is empty: leave it out{_NONE.get(detail['type'], '')}."
     text = _WANTED.get(detail["type"], "") or _said(detail)
@@ -100,15 +100,6 @@ def _members(detail: ErrorDetails) -> tuple[str, ...]:
     if detail["type"] != "enum":
         return ()
     return tuple(re.findall(r"'([^']+)'", str(detail.get("ctx", {}).get("expected", ""))))
-
-
-def _meant(word: str, known: Sequence[str]) -> str:
-    return _near(word, known) or (f" Known here: {', '.join(known)}." if known else "")
-
-
-def _near(word: str, known: Sequence[str]) -> str:
-    near = get_close_matches(word[:100], known, n=1, cutoff=0.5)
-    return f" Did you mean {str(near[0])!r}?" if near else ""
 
 
 def _keys_at(path: Path) -> list[str]:

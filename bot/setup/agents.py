@@ -4,20 +4,18 @@ import os
 import shlex
 import shutil
 from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
 
 from bot.agents.cage import base_environment
 from bot.config.choices import AgentUse
-from bot.config.environment import MODEL_KEYS
 from bot.config.settings import AgentSettings, Settings
 from bot.domain import Role
 from bot.errors import ConfigError
 from bot.setup.finding import Finding, bad, good, warning
+from bot.workflow.model_keys import lack_of
 from bot.workflow.registry import agents_of
 
 AREA = "agents"
-_KEYLESS = frozenset({"ollama", "bedrock", "vertexai", "test", "function"})  #: need no key of ours
 _ON_MODELS = frozenset({AgentUse.LLM, AgentUse.ACP})
 
 
@@ -63,21 +61,8 @@ def _all(settings: Settings) -> Iterator[AgentSettings]:
 
 def _model(settings: Settings, model: str, base_url: str) -> Iterator[Finding]:
     """Whether the name has a provider that we have a key for."""
-    family, colon, name = model.partition(":")
-    provider = family.partition("-")[0]
-    if not (colon and name):
-        fix = f"Write provider and model, such as anthropic:{model.strip(':')}."
-        yield bad(AREA, f"the model {model!r} names no provider", fix)
-    elif provider in {*settings.model_keys, *_KEYLESS} or base_url:
-        return
-    elif provider in MODEL_KEYS:
-        fix = f"Set {MODEL_KEYS[provider]}, or {MODEL_KEYS[provider]}_FILE."
-        yield bad(AREA, f"no key for {provider}", fix)
-    elif near := get_close_matches(provider, [*MODEL_KEYS, *_KEYLESS], n=1):
-        yield bad(AREA, f"no provider is called {provider!r}", f"Did you mean {near[0]}:{name}?")
-    else:
-        fix = "`chimera doctor --models` asks it; the provider's own library reads its key."
-        yield warning(AREA, f"{provider} is a provider whose key is not known here", fix)
+    if lack := lack_of(settings, model, base_url):
+        yield (bad if lack.is_sure else warning)(AREA, lack.text, lack.fix)
 
 
 def _programs(settings: Settings) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
+from bot.config.server_file import server_layer
 from bot.config.settings import Settings
 from bot.domain import RepoRef
 from bot.errors import ConfigError, RateLimited, StepError, Transient
@@ -147,10 +148,9 @@ async def _layers(
                 SHARED, ref=repo.default_branch, limit=MAX_SHARED
             )
             layers += [(f"{repo.full_name}/{SHARED}", shared)] if shared is not None else []
-    if settings.repo_defaults is not None:
-        server = settings.repo_defaults
-        with contextlib.suppress(OSError):  # told already
-            layers.append((str(server), await asyncio.to_thread(server.read_bytes)))
+    with contextlib.suppress(ConfigError):  # told already
+        server = await asyncio.to_thread(server_layer, settings)
+        layers += [server] if server is not None else []
     return layers
 
 

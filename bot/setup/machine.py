@@ -17,14 +17,15 @@ from bot.config.environment import (
     PREFIX,
     SETTINGS_FILE,
 )
-from bot.config.layers import load_repo_config
 from bot.config.marks import read_marked
+from bot.config.server_file import VARIABLE, server_layer
 from bot.config.settings import Settings
 from bot.errors import CageMissing, ConfigError, GitMissing
 from bot.github.git_program import git_program
 from bot.setup.agents import agents
 from bot.setup.finding import Finding, bad, good, warning
 from bot.tasks.sqlite import STORE_FILE, check
+from bot.web.parts import SECRET_FIX
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _SECRETS = frozenset(
@@ -63,8 +64,7 @@ def _credentials(settings: Settings) -> Iterator[Finding]:
     else:
         yield good(area, f"App {settings.app_id} on {settings.hub_url}")
     if not settings.webhook_secrets:
-        fix = "Set CHIMERA_WEBHOOK_SECRET to the secret of the App's webhook."
-        yield bad(area, "no webhook secret: every delivery will be refused", fix)
+        yield bad(area, "no webhook secret: every delivery will be refused", SECRET_FIX)
     if settings.webhook_secret_previous is not None:
         fix = "Unset CHIMERA_WEBHOOK_SECRET_PREVIOUS when GitHub has the new one."
         yield warning(area, "two webhook secrets are accepted", fix)
@@ -113,19 +113,14 @@ def _data_dir(settings: Settings) -> Iterator[Finding]:
 
 def _server_file(settings: Settings) -> Iterator[Finding]:
     """The server's chimera.yml, which lies under every repository's."""
-    path = settings.repo_defaults
-    if path is None:
-        return
-    fix = "Mend the file, or unset CHIMERA_REPO_DEFAULTS."
     try:
-        load_repo_config([(str(path), path.read_bytes())])
-    except OSError as error:
-        yield bad("settings", f"{path} cannot be read: {error.strerror}", fix)
+        layer = server_layer(settings)
     except ConfigError as error:
         for problem in error.problems:
-            yield bad("settings", problem, fix)
+            yield bad("settings", problem, f"Mend the file, or unset {VARIABLE}.")
     else:
-        yield good("settings", f"{path} is valid")
+        if layer is not None:
+            yield good("settings", f"{layer[0]} is valid")
 
 
 def _mode(path: Path) -> int | None:

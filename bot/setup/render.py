@@ -7,11 +7,10 @@ others may do neither.
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from bot import __version__
-from bot.log import mask
+from bot.web.masked import masked_templates
 
 HERE = Path(__file__).parent
 _POLICY = (
@@ -35,15 +34,4 @@ def page(name: str, status: int = 200, *, hub: str = "", **values: Any) -> Respo
     return HTMLResponse(html, status, headers=headers)
 
 
-def _finalize(value: Any) -> Any:
-    return mask(value) if type(value) is str else value
-
-
-_environment = Environment(
-    loader=FileSystemLoader(HERE / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    finalize=_finalize,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_environment = masked_templates(HERE / "templates")

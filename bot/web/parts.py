@@ -13,6 +13,8 @@ from bot.tasks.tally import Tally
 from bot.tasks.tokens import Tokens
 from bot.tasks.trend import Trends
 
+SECRET_FIX = "Set CHIMERA_WEBHOOK_SECRET to the secret of the App's webhook."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, Response
 
@@ -14,6 +13,7 @@ from bot.domain import Outcome, Status
 from bot.log import mask
 from bot.tasks.inbox import InboxState
 from bot.web.gantt import NAMES, took
+from bot.web.masked import masked_templates
 from bot.web.shapes import iso
 from bot.web.steps import Mark
 
@@ -98,18 +98,7 @@ def money(cost_usd: float | None) -> str:
     return "unknown" if cost_usd is None else f"${cost_usd:.2f}"
 
 
-def _finalize(value: Any) -> Any:
-    return mask(value) if type(value) is str else value
-
-
-_environment = Environment(
-    loader=FileSystemLoader(HERE / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    finalize=_finalize,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_environment = masked_templates(HERE / "templates")
 _environment.filters |= {
     "instant": instant,
     "ago": ago,

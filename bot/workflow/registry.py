@@ -11,13 +11,14 @@ from bot.agents.command import CommandAgent
 from bot.agents.fallback import FallbackAgent
 from bot.agents.gateway_dialects import Upstream, family_of
 from bot.agents.llm import LlmAgent, ModelChoice
+from bot.agents.providers import provider_of
 from bot.agents.replay import Recording, ReplayAgent
 from bot.config.choices import AgentUse
-from bot.config.environment import MODEL_KEYS
 from bot.config.repo import AgentChoice
 from bot.config.settings import AgentSettings, Settings
 from bot.domain import Role
 from bot.errors import ConfigError, InputError
+from bot.workflow.model_keys import key_of, lack_of
 
 
 def agents_of(settings: Settings) -> Mapping[Role, Agent]:
@@ -137,14 +138,14 @@ def _llm(settings: Settings, chosen: AgentSettings) -> Agent | None:
         return None
     choices = [choice_of(settings, chosen.model, chosen.base_url)]
     if chosen.fallback:  # of another provider it is where that one's models are
-        same = _provider(chosen.fallback) == _provider(chosen.model)
+        same = provider_of(chosen.fallback) == provider_of(chosen.model)
         choices.append(choice_of(settings, chosen.fallback, chosen.base_url if same else ""))
     return LlmAgent(*choices)
 
 
 def choice_of(settings: Settings, model: str, base_url: str) -> ModelChoice:
     return ModelChoice(
-        model=model, base_url=base_url or None, api_key=_key(settings, model) or None
+        model=model, base_url=base_url or None, api_key=key_of(settings, model) or None
     )
 
 
@@ -168,34 +169,19 @@ def _acp(settings: Settings, role: Role, chosen: AgentSettings) -> Agent | None:
         upstream=Upstream(
             family=family,
             models=tuple(model.partition(":")[2] for model in models),
-            key=_key(settings, chosen.model),
+            key=key_of(settings, chosen.model),
             base_url=chosen.base_url,
         ),
     )
 
 
-def _key(settings: Settings, model: str) -> str:
-    """Of the model's provider; empty where there is none."""
-    key = settings.model_keys.get(_provider(model))
-    return key.get_secret_value() if key is not None else ""
-
-
 def _check_key(settings: Settings, chosen: AgentSettings) -> None:
-    """Raises ConfigError where the provider's own address wants a key that nobody has given."""
-    if chosen.use is not AgentUse.LLM or chosen.base_url or not chosen.model:
+    """Raises ConfigError where the model cannot be asked, for certain."""
+    if chosen.use is not AgentUse.LLM or not chosen.model:
         return
-    family, _, name = chosen.model.partition(":")
-    if not name:
-        raise ConfigError(f"model {chosen.model!r}: must be PROVIDER:MODEL, as in `anthropic:…`")
-    variable = MODEL_KEYS.get("openai" if family.startswith("openai-") else family)
-    if variable is not None and not _key(settings, chosen.model):
-        where = f"{variable}, or {variable}_FILE to the name of a file that holds it"
-        raise ConfigError(f"{chosen.model} needs a key: set {where}")
-
-
-def _provider(model: str) -> str:
-    """Whose key it takes: "openai-chat:…" and "openai-responses:…" are both OpenAI's."""
-    return model.partition(":")[0].partition("-")[0]
+    lack = lack_of(settings, chosen.model, chosen.base_url)
+    if lack is not None and lack.is_sure:
+        raise ConfigError(f"{lack.text}. {lack.fix}")
 
 
 def _command_line(role: Role, chosen: AgentSettings) -> str:

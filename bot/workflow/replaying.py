@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.agents.replay import ReplayAgent
+from bot.config.server_file import server_layer
 from bot.config.settings import Settings
 from bot.domain import JournalLine, Phase, Role, Task
 from bot.errors import InputError, WrongState
@@ -68,8 +69,7 @@ async def replay_of(
         journal=await queue.journal(task_id),
         runs=[unpacked(text) for text in stored.values()],
     )
-    server = settings.repo_defaults
-    config = (str(server), await asyncio.to_thread(server.read_bytes)) if server else None
+    config = await asyncio.to_thread(server_layer, settings)
     key = mirror_key(task.repo) if task.repo is not None else ""
     return await replay(record, Git(settings.data_dir / "git"), key, config=config)
 

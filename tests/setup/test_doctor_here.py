@@ -77,7 +77,7 @@ async def test_a_data_directory_that_is_none_is_told(tmp_path: Path) -> None:
 async def test_the_servers_own_chimera_yml_is_read(tmp_path: Path) -> None:
     file = tmp_path / "defaults.yml"
     environ = {"CHIMERA_DATA_DIR": str(tmp_path), "CHIMERA_REPO_DEFAULTS": str(file)}
-    assert f"{file} cannot be read: No such file" in await told(environ)
+    assert f"CHIMERA_REPO_DEFAULTS: cannot read {file}: No such file" in await told(environ)
     file.write_text("limits: {roundz: 3}\n")
     assert f"{file}:1:10: unknown key 'roundz'. Did you mean 'rounds'?" in await told(environ)
     file.write_text("limits: {rounds: 3}\n")
