@@ -101,7 +101,6 @@ class Facts:
     base_ref: str = ""
     base_sha: str = ""
     branch: str = ""
-    config_yaml: str = ""  #: the repository's own configuration as read at the base SHA
     config_sha: str = ""  #: the commit whose configuration counts to the end; the base's first
     tests: tuple[FrozenFile, ...] = ()
     red: Proof | None = None

@@ -33,8 +33,6 @@ class Limits:
     pids: int = 512
     file_mb: int = 2048
     open_files: int = 4096
-    diff_files: int = 100  #: checked by who applies the change
-    diff_kb: int = 4096
 
     def for_cage(self, *, wall_s: float, idle_s: float | None = None) -> CageLimits:
         """The part that the cage enforces, for one command of at most `wall_s`."""

@@ -115,7 +115,7 @@ def bwrap_options(view: View, data_fd: Mapping[str, int]) -> list[str]:
     words += _system_mounts()
     words += ["--proc", "/proc", *_masked(), "--remount-ro", "/proc", "--dev", "/dev"]
     size = str(view.memory_mb * MIB)
-    for place in ("/tmp", "/run", "/dev/shm"):  # noqa: S108
+    for place in ("/tmp", "/run", "/dev/shm"):  # noqa: S108 - private tmpfs
         words += ["--size", size, "--tmpfs", place]
     words += ["--dir", HOME, "--remount-ro", "/dev"]
     for name, fd in data_fd.items():

@@ -30,6 +30,8 @@ BRIDGE = Path(__file__).parent / "inside" / "bridge.py"
 OWN_TASKS = 2  #: the sandbox's own processes in the tree
 _NICE = 10  #: our watch must get its turn when a cage is full of runnable processes
 _BOUND_S = 10.0  #: for the first process inside to bind its life to ours
+_LOOK_S = 0.0003  #: between two looks at how far it is
+MAX_REPORT = 4096  #: bytes; bubblewrap's are some hundred
 LEASH = 'read -r _ <"/proc/self/fd/$0" && exec "$@"'  #: end of file: nobody is there who cares
 
 
@@ -66,7 +68,7 @@ class Spawned:
     started: Started
     root_pid: int  #: of the tree to be watched
     root_fd: int | None  #: a pidfd, which cannot come to mean another process; None: it has ended
-    status_fd: int | None = None  #: bubblewrap's report, which it dies of if nobody can read it
+    status_fd: int | None = None  #: bubblewrap's report
     group: Path | None = None
 
     def kill(self) -> None:
@@ -82,7 +84,7 @@ class Spawned:
         """The process has ended, and bubblewrap never got as far as starting the command."""
         if self.status_fd is None or self.started.process.returncode != 1:
             return False
-        return b"exit-code" not in os.read(self.status_fd, 4096)
+        return b"exit-code" not in os.pread(self.status_fd, MAX_REPORT, 0)
 
     def close(self) -> None:
         """Gives back everything that the run held; only after its end."""
@@ -102,29 +104,31 @@ async def spawn(program: Path | None, job: Job) -> Spawned:
 async def _spawn_bwrap(program: Path, job: Job) -> Spawned:
     """bwrap makes the namespaces, names its child, and holds it until its bounds are set.
 
-    The command itself is on a leash: a word that it waits for and that only we can say. Whenever
-    we die, bwrap dies; its child dies with it from a certain moment on (`--die-with-parent`), and
-    what would have gone on without us until then reads an end of file and ends.
+    The command itself is on a leash: a word that it waits for and that only we can say. When we
+    die, bwrap dies and its child with it, each from a certain moment on (`--die-with-parent`); what
+    would have gone on without us until then reads an end of file and ends. The report goes to
+    memory and not into a pipe: bwrap would die of one that nobody reads, after it has made a child
+    that waits for its word for ever (bubblewrap.c, `child_wait_fd`).
     """
     group = make_group(job.limits.pids + OWN_TASKS) if may_need_group() else None
-    status_fd, status_end = os.pipe()
+    status_fd = os.memfd_create("chimera-status")
     hold_end, release_fd = os.pipe()
     leash_end, leash_fd = os.pipe()
     try:
         with contextlib.ExitStack() as theirs:
-            for end in (status_end, hold_end, leash_end):
+            for end in (hold_end, leash_end):
                 theirs.callback(os.close, end)
             argv, fds = _bwrap_argv(theirs, job, leash_end)
-            reports = ["--json-status-fd", str(status_end), "--block-fd", str(hold_end)]
+            reports = ["--json-status-fd", str(status_fd), "--block-fd", str(hold_end)]
             started = await _start(
                 [str(program), *reports, *argv],
                 stdin=_memory_file(theirs, job.stdin or b""),
                 env={},  # bwrap is process 1 inside; /proc/1/environ shows what it started with
                 cwd="/",
-                pass_fds=(*fds, status_end, hold_end, leash_end),
+                pass_fds=(*fds, status_fd, hold_end, leash_end),
             )
         try:
-            pid = await asyncio.to_thread(_child_pid, status_fd)
+            pid = await asyncio.to_thread(_child_pid, status_fd, started.process)
             root_fd = os.pidfd_open(pid)
             _bound(pid, job.limits, group)
             os.write(release_fd, b"1")
@@ -221,15 +225,14 @@ async def _last_words(started: Started, problem: Exception) -> str:
     return f"the cage could not be set up: {said or problem}"
 
 
-def _child_pid(status_fd: int) -> int:
+def _child_pid(status_fd: int, process: asyncio.subprocess.Process) -> int:
     """From bubblewrap's first report, which it writes as soon as the namespaces exist."""
-    line = b""
-    while not line.endswith(b"\n"):
-        piece = os.read(status_fd, 1024)
-        if not piece:
+    deadline = time.monotonic() + _BOUND_S
+    while not (said := os.pread(status_fd, MAX_REPORT, 0)).endswith(b"\n"):
+        if process.returncode is not None or time.monotonic() > deadline:
             raise ValueError("bubblewrap ended before it had made its namespaces")
-        line += piece
-    return int(json.loads(line.splitlines()[0])["child-pid"])
+        time.sleep(_LOOK_S)
+    return int(json.loads(said.splitlines()[0])["child-pid"])
 
 
 def _until_it_dies_with_us(pid: int) -> None:
@@ -242,7 +245,7 @@ def _until_it_dies_with_us(pid: int) -> None:
     while call_filter() is not None and 0 <= _filters(str(pid)) <= ours:
         if time.monotonic() > deadline:
             raise ValueError("the cage's first process did not come up")
-        time.sleep(0.0003)
+        time.sleep(_LOOK_S)
 
 
 def _filters(pid: str) -> int:

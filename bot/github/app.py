@@ -109,7 +109,6 @@ def _installation(given: Fields) -> Installation:
         id=given.number("id"),
         account=given["account"].text("login"),
         suspended=given.has("suspended_at"),
-        repository_selection=given.text("repository_selection"),
         permissions=_permissions(given),
         events=given.texts("events"),
     )

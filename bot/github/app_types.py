@@ -20,7 +20,6 @@ class Installation:
     id: int
     account: str
     suspended: bool
-    repository_selection: str  #: all, selected
     permissions: tuple[tuple[str, str], ...]
     events: tuple[str, ...]
 

@@ -112,7 +112,6 @@ def _check_run(given: Fields) -> CheckRun:
         status=given.text("status"),
         conclusion=given.text("conclusion"),
         app_id=given["app"].number("id"),
-        app_slug=given["app"].text("slug"),
         html_url=given.text("html_url"),
     )
 

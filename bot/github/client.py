@@ -213,7 +213,7 @@ class GitHub:
                 if error.retry_at is not None:
                     raise
                 log.info("read repeated", path=request.path, error=str(error))
-                jitter = random.uniform(0.75, 1.25)  # noqa: S311
+                jitter = random.uniform(0.75, 1.25)  # noqa: S311 - it spreads tries
                 await asyncio.sleep(self._backoff_s * 4**repeat * jitter)
         return await self._once(request, installation_id)
 

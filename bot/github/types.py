@@ -203,7 +203,6 @@ class CheckRun:
     status: str
     conclusion: str  #: empty until completed
     app_id: int
-    app_slug: str
     html_url: str
 
 

@@ -71,7 +71,7 @@ class CheckPainter:
         known = painted.checks.get(key)
         look = _hash(check)
         if known is None:
-            return await self._create(painted, name, check, sha, look)
+            return await self._create(painted, key, check, look, name=name, sha=sha)
         if known.look == look:
             return None
         due = known.at + self._patience_s(known, check)
@@ -89,9 +89,8 @@ class CheckPainter:
         return 0.0 if check.status is CheckStatus.COMPLETED else self._settle_s
 
     async def _create(
-        self, painted: Painted, name: str, check: Check, sha: str, look: str
+        self, painted: Painted, key: str, check: Check, look: str, *, name: str, sha: str
     ) -> float | None:
-        key = f"{name}@{sha}"
         waits = self._not_yet(painted, key, check)
         if waits is not None:
             return waits or None

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from bot.agents.replies import WrittenTests
 from bot.domain import Cause, Role, StepResult, Task, WaitFor
-from bot.errors import Parked
 from bot.facts import Facts, Proof
 from bot.workflow.blocked import not_before_blockers
 from bot.workflow.gates import Change, freeze, only_under
@@ -13,15 +12,14 @@ from bot.workflow.phases.step import Ctx, again, passed, tail, trial_at, waiting
 from bot.workflow.phases.thinking import ask
 from bot.workflow.phases.validation import check_target_url
 from bot.workflow.publish import branch_name, commit, publish
+from bot.workflow.reviewers import not_too_many_at_once
 from bot.workflow.runners import why_not_red
 from bot.workflow.taken_up import own_head, pushed_tests
 from bot.workflow.trial import Trial
 from bot.workflow.weakening import is_a_real_test
 
-NONE_WRITTEN = "No test was written"
 #: https://docs.pytest.org/en/stable/reference/exit-codes.html; unittest's since Python 3.12.
 NO_TESTS = 5
-LOOK_AGAIN_S = 60.0  #: at how many pull requests wait; a look asks nobody but the store
 
 
 async def generate_tests(task: Task, ctx: Ctx) -> StepResult:
@@ -37,8 +35,10 @@ async def generate_tests(task: Task, ctx: Ctx) -> StepResult:
     checkout = await ctx.workspace.lay("agent", facts.base_sha)
     await ask(task, ctx, Role.E2E_TESTER, WrittenTests, checkout, await _words(task, ctx))
     taken = await ctx.workspace.take(checkout, facts.base_sha)
-    if refusal := _refusal(taken.files, taken.odd, ctx.config.e2e.path):
-        return _refused(facts, refusal)
+    if why := _why_refused(taken.files, taken.odd, ctx.config.e2e.path):
+        return _refused(facts, why)
+    if all(change.new is None for change in taken.files):
+        return _none_written(facts, ctx.config.e2e.path)
     sha = await commit(task, ctx, facts.base_sha, taken)
     return await _judged(task, ctx, sha, taken.files, replaces=pushed)
 
@@ -66,7 +66,7 @@ async def _on_base(task: Task, ctx: Ctx) -> Facts:
     facts = task.facts
     if facts.base_checks is not None:
         return facts
-    await _not_too_many_at_once(task, ctx)  # first: it asks GitHub nothing
+    await not_too_many_at_once(task, ctx)  # first: it asks GitHub nothing
     if ctx.repo is not None:
         await not_before_blockers(task, ctx.repo, ctx.now())
     check_target_url(task, ctx)
@@ -88,17 +88,6 @@ async def _free_branch(task: Task, ctx: Ctx) -> str:
     return f"{name}-{task.id[-6:].lower()}"
 
 
-async def _not_too_many_at_once(task: Task, ctx: Ctx) -> None:
-    """People who have enough to look at get nothing new. Raises Parked."""
-    waiting_now, allowed = await ctx.open_pulls(task), ctx.config.limits.open_pulls
-    if waiting_now >= allowed:
-        raise Parked(
-            WaitFor.REVIEWERS,
-            f"{waiting_now} pull requests wait for people here ({allowed} may)",
-            until=ctx.now() + LOOK_AGAIN_S,
-        )
-
-
 async def _words(task: Task, ctx: Ctx) -> dict[str, object]:
     e2e = ctx.config.e2e
     return {
@@ -111,29 +100,28 @@ async def _words(task: Task, ctx: Ctx) -> dict[str, object]:
     }
 
 
-def _refusal(changes: Sequence[Change], odd: Sequence[str], path: str) -> list[str]:
+def _why_refused(changes: Sequence[Change], odd: Sequence[str], path: str) -> list[str]:
     """Why what the tester wrote is not taken; empty where it is."""
     said = list(odd) + [f"{f.path}: {f.text}" for f in only_under(changes, path) if f.blocker]
-    tests = [c for c in changes if c.new is not None]
-    for change in tests:
+    for change in (c for c in changes if c.new is not None):
         new, old = ((side or b"").decode("utf-8", "replace") for side in (change.new, change.old))
         if why := is_a_real_test(change.path, new, old):
             said.append(why)
-    return said if tests else [*said, f"{NONE_WRITTEN} under {path}."]
+    return said
 
 
-def _refused(facts: Facts, refusal: Sequence[str]) -> StepResult:
-    """Where nothing was written, what was said before still holds: to the agent, and to people."""
-    said = "\n".join(refusal)
-    told = [text for text in facts.feedback if text != said] if _none_written(refusal) else []
-    why = f"The tests were refused: {refusal[0]}"
+def _refused(facts: Facts, why: Sequence[str]) -> StepResult:
+    return again(facts, f"The tests were refused: {why[0]}", Cause.GATE, "\n".join(why))
+
+
+def _none_written(facts: Facts, path: str) -> StepResult:
+    """What was said before still holds: to the agent, and to people."""
+    said = f"No test was written under {path}."
+    told = [text for text in facts.feedback if text != said]
+    why = f"The tests were refused: {said}"
     if told:
         why = f"The e2e-tester wrote no test after: {told[0].splitlines()[0]}"
     return again(facts, why, Cause.GATE, *told, said)
-
-
-def _none_written(refusal: Sequence[str]) -> bool:
-    return refusal[0].startswith(NONE_WRITTEN)
 
 
 def _import_may_be_red(ctx: Ctx) -> bool:
