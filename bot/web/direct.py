@@ -75,6 +75,7 @@ class DirectProtocol(ImpatientProtocol):
             and 0 < len(declared) < 9
             and int(declared) <= SMALL  # the parser has let digits pass and nothing else
             and (self.cycle is None or self.cycle.response_complete)
+            and not self.flow.write_paused  # uvicorn's way waits for who reads no answers
             and (self.limit_concurrency is None or len(self.connections) < self.limit_concurrency)
         )
 

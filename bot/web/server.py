@@ -2,7 +2,8 @@
 
 uvicorn waits for ever for the end of a request's headers; two hundred clients that never send it
 would hold two hundred connections. The body has a deadline of its own, in `body`; one that nobody
-reads, for the request is answered already, has the same as headers.
+reads, for the request is answered already, has the same as headers. Who takes no answers is cut
+off, too: see `outgoing`.
 """
 
 import asyncio
@@ -13,6 +14,8 @@ from typing import Any, cast
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from bot.web.outgoing import TAKE_WITHIN_S, Outgoing
 
 HEADER_DEADLINE_S = 15.0
 MAX_HEADERS = 64 * 1024  #: bytes
@@ -27,13 +30,14 @@ class ImpatientProtocol(HttpToolsProtocol):
     """
 
     header_deadline_s = HEADER_DEADLINE_S
+    take_within_s = TAKE_WITHIN_S
     _timer: asyncio.TimerHandle | None = None  #: runs while a head is being waited for
     in_head = False  #: a head has begun
     _around = 0  #: bytes of this request that are not its body
 
     def connection_made(self, transport: Any) -> None:
-        self._together = _Together(transport, self.loop)
-        super().connection_made(cast(asyncio.Transport, self._together))
+        self._outgoing = Outgoing(transport, self.loop, self.take_within_s)
+        super().connection_made(cast(asyncio.Transport, self._outgoing))
         self._watch()
 
     def data_received(self, data: bytes) -> None:
@@ -68,7 +72,7 @@ class ImpatientProtocol(HttpToolsProtocol):
 
     def send_whole(self, answer: bytes) -> None:
         """Send an answer that has no more pieces, without waiting for them."""
-        self._together.send(answer)
+        self._outgoing.send(answer)
 
     def head_is_there(self) -> None:
         """Stop the clock."""
@@ -79,43 +83,6 @@ class ImpatientProtocol(HttpToolsProtocol):
 
     def _watch(self) -> None:
         self._timer = self.loop.call_later(self.header_deadline_s, self.transport.close)
-
-
-class _Together:
-    """A transport that sends what was written in one turn of the loop in one piece.
-
-    uvicorn writes the head of an answer and then its body; two system calls and two packets.
-    """
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._pieces: list[bytes] = []
-
-    def write(self, data: bytes) -> None:
-        if not self._pieces:
-            self._loop.call_soon(self._flush)
-        self._pieces.append(data)
-
-    def send(self, data: bytes) -> None:
-        """What was written, and this, now."""
-        if self._pieces:
-            self._pieces.append(data)
-            self._flush()
-        elif not self._transport.is_closing():
-            self._transport.write(data)
-
-    def close(self) -> None:
-        self._flush()
-        self._transport.close()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    def _flush(self) -> None:
-        pieces, self._pieces = self._pieces, []
-        if pieces and not self._transport.is_closing():
-            self._transport.write(b"".join(pieces))
 
 
 class WebServer(uvicorn.Server):
