@@ -7,6 +7,7 @@ fields. Ids (`delivery`, `task`, `phase`) are bound once with `structlog.context
 import base64
 import json
 import logging
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -153,24 +154,29 @@ def _to_json(event: structlog.types.EventDict, *, default: Callable[[Any], Any])
 
 
 def set_up(*, level: str = "INFO", json: bool | None = None, stream: TextIO | None = None) -> None:
-    """Log to `stream` (standard error by default): JSON, or coloured lines on a terminal."""
+    """Log to `stream` (standard error by default): JSON, or lines for people on a terminal.
+
+    Those are coloured unless NO_COLOR is set (https://no-color.org/). An error's traceback is made
+    text before it is masked: the console's own would show what variables hold.
+    """
     out = stream if stream is not None else sys.stderr
     as_json = json if json is not None else not out.isatty()
-    render: list[Any] = (
-        [
-            structlog.processors.format_exc_info,
-            _mask_event,
-            structlog.processors.JSONRenderer(_to_json),
-        ]
+    render: Any = (
+        structlog.processors.JSONRenderer(_to_json)
         if as_json
-        else [_mask_event, structlog.dev.ConsoleRenderer(colors=out.isatty())]
+        else structlog.dev.ConsoleRenderer(
+            colors=out.isatty() and not os.environ.get("NO_COLOR"),
+            exception_formatter=structlog.dev.plain_traceback,
+        )
     )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *render,
+            structlog.processors.format_exc_info,
+            _mask_event,
+            render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[level.upper()]
