@@ -133,22 +133,21 @@ def _waiting(backlog: Backlog) -> Iterator[Metric]:
 
 
 def _durations(history: History) -> Iterator[Metric]:
-    phases = GaugeMetricFamily(
+    phases = Metric(
         "chimera_phase_duration_seconds",
         "Working time of a phase among the tasks that ended last.",
-        labels=["phase", "quantile"],
+        "summary",
     )
     for phase, spread in history.phases.items():
-        for quantile, seconds in _quantiles(spread):
-            phases.add_metric([phase.value, quantile], seconds)
+        _add_quantiles(phases, spread, {"phase": phase.value})
     yield phases
-    whole = GaugeMetricFamily(
+    whole = Metric(
         "chimera_workflow_duration_seconds",
         "From first start to completion among the tasks that ended last.",
-        labels=["quantile"],
+        "summary",
     )
-    for quantile, seconds in _quantiles(history.whole):
-        whole.add_metric([quantile], seconds)
+    if history.whole is not None:
+        _add_quantiles(whole, history.whole, {})
     yield whole
 
 
@@ -267,7 +266,7 @@ def _counter(name: str, text: str, value: float) -> Metric:
     return CounterMetricFamily(name, text, value=value)
 
 
-def _quantiles(spread: Spread | None) -> Iterator[tuple[str, float]]:
-    if spread is not None:
-        for quantile, member in _QUANTILES.items():
-            yield quantile, getattr(spread, member)
+def _add_quantiles(summary: Metric, spread: Spread, labels: Mapping[str, str]) -> None:
+    """Of what ended last; without a sum and a count, which would have to grow for ever."""
+    for quantile, member in _QUANTILES.items():
+        summary.add_sample(summary.name, {**labels, "quantile": quantile}, getattr(spread, member))

@@ -65,10 +65,15 @@ def step(task: Task) -> JournalLine:
     )
 
 
+async def exposition(folder: Path) -> str:
+    """The page itself."""
+    async with opened_house(folder) as house:
+        return page_of(await numbers(house)).decode()
+
+
 async def families(folder: Path) -> list[tuple[Metric, list[str]]]:
     """Every family of the page with the labels of its series (`le` apart)."""
-    async with opened_house(folder) as house:
-        page = page_of(await numbers(house)).decode()
+    page = await exposition(folder)
     return [(family, _labels(family)) for family in text_string_to_metric_families(page)]
 
 

@@ -14,7 +14,7 @@ from bot.tasks.inbox import InboxState
 from bot.tasks.lasting import BreakerState
 from bot.web.statistics import as_json
 from tests.docs.pages import anchors, spans
-from tests.packaging.exported import exported, numbers
+from tests.packaging.exported import exported, exposition, numbers
 from tests.packaging.promql import asked
 from tests.packaging.tools import ROOT, absent, run
 from tests.web.house import opened_house
@@ -68,12 +68,34 @@ def test_the_values_that_are_chosen_by_are_members_of_our_own_sets() -> None:
     assert {pair for pair in chosen if pair[0] in sets and pair[1] not in sets[pair[0]]} == set()
 
 
+def test_every_wait_for_a_person_is_shown_and_told_but_what_a_person_has_stopped() -> None:
+    people = {wait.value for wait in WaitFor if wait.needs_person}
+    [shown] = [panel for panel in panels if panel["title"] == "Waiting for a person"]
+    [told] = [rule["expr"] for rule in alerts if rule["alert"] == "ChimeraPeopleAwaited"]
+    assert _waits(shown["targets"][0]["expr"]) == people
+    assert _waits(told) == people - {WaitFor.PAUSED, WaitFor.HOLD}
+
+
+def _waits(expression: str) -> set[str]:
+    """What is waited for, in the series that an expression chooses."""
+    chosen = {pair for series in asked(expression) for pair in series.chosen}
+    return {value for name, value in chosen if name == "wait"}
+
+
 async def test_names_have_units_and_counters_end_in_total(tmp_path: Path) -> None:
     ours = [name for name in await exported(tmp_path) if name.startswith("chimera_")]
     assert len(ours) > 20
     for name in ours:
         assert name == name.lower()
         assert not name.endswith(("_s", "_ms", "_count_total", "_percent")), name
+
+
+@pytest.mark.pypi
+async def test_prometheus_own_checker_has_nothing_to_say_of_the_page(
+    promtool: Path, tmp_path: Path
+) -> None:
+    done = run([promtool, "check", "metrics"], stdin=await exposition(tmp_path))
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
 async def test_the_page_of_the_numbers_names_every_member_of_the_document(tmp_path: Path) -> None:

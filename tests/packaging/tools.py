@@ -26,8 +26,10 @@ def absent(what: str) -> NoReturn:
     pytest.skip(what)
 
 
-def run(argv: Sequence[str | Path], *, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def run(
+    argv: Sequence[str | Path], *, cwd: Path = ROOT, stdin: str | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(word) for word in argv],
-        cwd=cwd, capture_output=True, text=True, timeout=TOOL_S, check=False,
+        cwd=cwd, input=stdin, capture_output=True, text=True, timeout=TOOL_S, check=False,
     )  # fmt: skip
