@@ -16,6 +16,7 @@ from bot.effects import EffectKind, EffectState
 from bot.errors import AuthFailed, Conflict, LeaseLost, RateLimited, Refused, StepError
 from bot.github.repo import Repo
 from bot.tasks.queue import TaskQueue
+from bot.workflow import tracing
 from bot.workflow.effects import Effects, Remote
 from bot.workflow.ground import Ground, Survey
 from bot.workflow.paint_checks import CheckPainter
@@ -67,7 +68,8 @@ class Painter:
             before = await self._queue.picture(task.id)  # first: a row read later is no older
             now = await self._queue.get(task.id)
             try:
-                looks, refused = await self._paint(now, before)
+                with tracing.picture(now):
+                    looks, refused = await self._paint(now, before)
                 if refused and not looks:  # what was put off comes first: it is not asked for again
                     raise next(iter(refused.values()))
             except (Refused, AuthFailed, Conflict) as refusal:

@@ -1,8 +1,9 @@
 """Traces, for whoever collects them: one of each delivery that is read, one of each step.
 
 A task lives for days, so it is not one trace: each step is its own, linked to the delivery that
-moved its task; the row carries that delivery's `traceparent` through the queue. Names follow the
-conventions for CI/CD, version control and generative AI:
+moved its task; the row carries that delivery's `traceparent` through the queue. So is each round
+of the painter, whose effects belong to no step. Names follow the conventions for CI/CD, version
+control and generative AI:
 https://opentelemetry.io/docs/specs/semconv/cicd/cicd-spans/,
 https://opentelemetry.io/docs/specs/semconv/registry/attributes/vcs/,
 https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-agent-spans/
@@ -69,7 +70,21 @@ def step(task: Task) -> Iterator[None]:
         _tracer.start_as_current_span(
             f"RUN {task.phase}",
             context=Context(),
-            kind=SpanKind.SERVER,
+            attributes=_of_step(task),
+            links=_links(task.traceparent),
+        ) as span,
+        _bound(span),
+    ):
+        yield
+
+
+@contextmanager
+def picture(task: Task) -> Iterator[None]:
+    """One round of the painter over one task, in a trace of its own."""
+    with (
+        _tracer.start_as_current_span(
+            "paint",
+            context=Context(),
             attributes=_of_task(task),
             links=_links(task.traceparent),
         ) as span,
@@ -106,7 +121,9 @@ def agent(brief: Brief) -> Iterator[None]:
 
 
 def used(usage: Usage) -> None:
-    """What the present run of an agent has cost."""
+    """What the present run of an agent has cost; nothing, where no model was asked."""
+    if not usage.requests:
+        return
     span = trace.get_current_span()
     span.set_attribute("gen_ai.usage.input_tokens", usage.input_tokens)
     span.set_attribute("gen_ai.usage.output_tokens", usage.output_tokens)
@@ -124,14 +141,21 @@ def effect(kind: str, key: str) -> Iterator[None]:
         yield
 
 
-def _of_task(task: Task) -> dict[str, str]:
-    at, repo = task.cursor, task.repo
-    found = {
-        "cicd.pipeline.name": PIPELINE,
-        "cicd.pipeline.run.id": task.id,
+def _of_step(task: Task) -> dict[str, str]:
+    """A task that was parked goes on with the same run of its phase, in another span."""
+    at = task.cursor
+    return _of_task(task) | {
         "cicd.pipeline.task.name": task.phase.value,
         "cicd.pipeline.task.run.id": f"{task.id}/{task.phase}/{at.round}.{at.turn}.{at.attempt}",
         "cicd.pipeline.task.type": _TYPES.get(task.phase, "test"),
+    }
+
+
+def _of_task(task: Task) -> dict[str, str]:
+    repo = task.repo
+    found = {
+        "cicd.pipeline.name": PIPELINE,
+        "cicd.pipeline.run.id": task.id,
         "chimera.delivery": task.delivery,
         "vcs.ref.head.name": task.facts.branch,
         "vcs.ref.head.revision": task.facts.head_sha,

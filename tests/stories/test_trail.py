@@ -46,13 +46,19 @@ async def test_a_delivery_s_id_finds_every_line_from_the_webhook_to_the_effects(
 
 def _one_trace_a_step(spans: tuple[ReadableSpan, ...], task_id: str, guid: str) -> None:
     read = [s for s in spans if attributes_of(s).get("messaging.message.id") == guid][-1]
-    steps = [s for s in spans if attributes_of(s).get("cicd.pipeline.run.id") == task_id]
+    of_task = [s for s in spans if attributes_of(s).get("cicd.pipeline.run.id") == task_id]
+    steps = [s for s in of_task if "cicd.pipeline.task.name" in attributes_of(s)]
     assert len(steps) >= 6
     assert all(step.parent is None for step in steps)
     assert len({step.context.trace_id for step in steps}) == len(steps), "each is its own trace"
-    assert {link.context.trace_id for step in steps for link in step.links} == {
-        read.context.trace_id
+    assert {tuple(link.context.trace_id for link in one.links) for one in of_task} == {
+        (read.context.trace_id,)
     }, "linked to the delivery that moved the task"
+    ids = {s.context.span_id for s in of_task}
+    effects = [s for s in spans if s.name.startswith("effect ")]
+    assert {"effect status_comment", "effect pull"} <= {s.name for s in effects}
+    alone = [s.name for s in effects if s.parent is None or s.parent.span_id not in ids]
+    assert alone == [], "an effect of no step and no picture"
     code = next(
         s for s in steps if attributes_of(s)["cicd.pipeline.task.name"] == "CODE_IMPLEMENTATION"
     )
