@@ -22,7 +22,7 @@ from bot.errors import StoreError
 from bot.tasks.base import Bells
 from bot.tasks.changes import Changes
 from bot.tasks.pool import ExecutorPool
-from bot.tasks.postgres import SharedClock
+from bot.tasks.postgres import RECONNECT_S, SharedClock
 
 CHANNEL = "chimera"
 QUEUE = "chimera"
@@ -90,7 +90,9 @@ class Cluster:
         self._changes = LoudChanges(lambda task_id: self._tell(f"task {task_id}"))
         self.bells = Bells(inbox=inbox, due=due, pictures=pictures, changes=self._changes)
         self._app = procrastinate.App(
-            connector=procrastinate.PsycopgConnector(conninfo=url, min_size=1, max_size=4)
+            connector=procrastinate.PsycopgConnector(
+                conninfo=url, min_size=1, max_size=4, reconnect_timeout=RECONNECT_S
+            )
         )
 
     @property

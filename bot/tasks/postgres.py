@@ -25,6 +25,9 @@ from bot.tasks.store import PARAMETER, Row, Tx
 CONNECTIONS = 4  #: of one machine: one writes, the others read
 LOCK = 0x4348494D  #: of every write; advisory locks belong to a database ("CHIM")
 ANSWER_S = 10.0  #: for a connection, or for the lock of the writes
+#: That the pool goes on trying to connect, ever more slowly; who asks next begins anew. Its own
+#: five minutes would leave it asleep for up to two after the server has come back.
+RECONNECT_S = 4.0
 
 #: A machine that stops in the middle of a write must not stop the others: the server ends its
 #: transaction. A commit that was acknowledged is on the disk, whatever the server's default is.
@@ -95,6 +98,7 @@ class PostgresStore:
             min_size=1,
             max_size=CONNECTIONS,
             timeout=ANSWER_S,
+            reconnect_timeout=RECONNECT_S,
             kwargs={"autocommit": True, "row_factory": dict_row},
             connection_class=_Connection,
             configure=_configure,

@@ -6,10 +6,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from bot.errors import StoreError
-from bot.web.parts import HealthPart, WebParts
+from bot.web.parts import SECRET_FIX, HealthPart, WebParts
 from bot.web.problem import json_response
 
 STORE_DEADLINE_S = 2.0
+STORE_SEEN_S = 1.0  #: that one look at the store is good for; a look costs a wait for the disk
+LOOKED = "health"  #: what a look writes over and over
 PARTS_DEADLINE_S = 5.0
 
 
@@ -18,15 +20,16 @@ class Health:
 
     def __init__(self, parts: WebParts) -> None:
         self._parts = parts
+        self._seen: tuple[float, HealthPart] | None = None
 
     async def health(self, _request: Request) -> Response:
-        """Every part with what to do. 503 only without the store: then nothing is accepted."""
+        """Every part with what to do. 503 where the store fails: then nothing is accepted."""
         store = await self._store()
-        parts = [store, *await self._others()]
+        parts = [store, *await self._others(), self._webhook()]
         status = "ok" if all(part.ok for part in parts) else "degraded"
         document = {
             "status": status,
-            "ready": self._parts.ready() and not self._parts.draining(),
+            "ready": self._parts.ready() and not self._parts.draining() and store.ok,
             "parts": [
                 {"name": part.name, "ok": part.ok, "detail": part.detail, "fix": part.fix}
                 for part in parts
@@ -39,22 +42,37 @@ class Health:
         return PlainTextResponse("ok\n")
 
     async def readyz(self, _request: Request) -> Response:
-        """503 while starting or shutting down: send nobody here."""
+        """503 while starting or shutting down, and where no delivery could be stored."""
         if self._parts.draining():
             return PlainTextResponse("draining\n", 503)
         if not self._parts.ready():
             return PlainTextResponse("starting\n", 503)
+        if not (await self._store()).ok:
+            return PlainTextResponse("the store cannot be written\n", 503)
         return PlainTextResponse("ready\n")
 
     async def _store(self) -> HealthPart:
+        """Whether it can be read and written, by doing both; not more than once a second."""
+        if self._seen is None or self._parts.now() - self._seen[0] >= STORE_SEEN_S:
+            self._seen = self._parts.now(), await self._look()
+        return self._seen[1]
+
+    async def _look(self) -> HealthPart:
         try:
             async with asyncio.timeout(STORE_DEADLINE_S):
                 await self._parts.queue.counts()
+                await self._parts.lasting.put(LOOKED, "")
         except (StoreError, TimeoutError) as error:
             detail = str(error) or f"no answer within {STORE_DEADLINE_S:g} s"
-            fix = "Check the disk, then `chimera db check`."
+            fix = "Check its disk, or that PostgreSQL answers, then `chimera db check`."
             return HealthPart(name="store", ok=False, detail=detail, fix=fix)
         return HealthPart(name="store", ok=True, detail="answers")
+
+    def _webhook(self) -> HealthPart:
+        if not self._parts.settings.webhook_secrets:
+            detail = "no webhook secret: every delivery is refused"
+            return HealthPart(name="webhook", ok=False, detail=detail, fix=SECRET_FIX)
+        return HealthPart(name="webhook", ok=True, detail="signatures are checked")
 
     async def _others(self) -> list[HealthPart]:
         try:

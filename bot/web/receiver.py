@@ -20,11 +20,12 @@ from bot.tasks.inbox import Inbox, NewDelivery
 from bot.web.answer import Answer
 from bot.web.arrivals import Arrivals, Arrived, Reply
 from bot.web.body import BodyReader
-from bot.web.parts import WebSettings
+from bot.web.parts import SECRET_FIX, WebSettings
 from bot.web.problem import RETRY_AFTER_S, Problem
 
 TOGETHER = 96 * 1024 * 1024  #: bytes of large bodies in memory at one time
 HOOK_PATHS = ("/webhook", "/api/github/webhooks")  #: the second is the name that Probot gave it
+NO_SECRET = "This server has no webhook secret, so it can believe no delivery."
 OFF_THE_LOOP = 128 * 1024  #: bytes; hashing and parsing more would hold up the event loop
 
 
@@ -101,13 +102,14 @@ class Receiver:
     def _trouble(self, error: Exception) -> Answer:
         match error:
             case Problem():
-                return Answer.of(error.response())
+                problem = error
             case StoreError():
                 self._log.error("delivery_not_stored", error=str(error))
-                return _not_now("The store cannot be written.")
+                problem = _not_now("The store cannot be written.")
             case _:
                 self._log.error("delivery_not_taken", exc_info=error)
-                return _not_now("The delivery could not be taken.")
+                problem = _not_now("The delivery could not be taken.")
+        return Answer.of(problem.response())
 
     def _parse(self, headers: Mapping[bytes, bytes], body: bytes, peer: str) -> Delivery:
         try:
@@ -115,20 +117,29 @@ class Receiver:
         except BadHeader as error:
             raise Problem(400, str(error)) from None
         except BadSignature as error:
-            self._log.warning("signature_refused", peer=peer)
-            raise Problem(401, str(error)) from None
+            raise self._refused(error, peer) from None
         except Unreadable as error:
             _require_json(headers)
             raise Problem(400, str(error)) from None
         _require_json(headers)
         return delivery
 
+    def _refused(self, error: BadSignature, peer: str) -> Problem:
+        """Whose fault it is that nobody can tell where a delivery is from."""
+        if self._settings.webhook_secrets:
+            self._log.warning("signature_refused", peer=peer)
+            return Problem(401, str(error))
+        self._log.error("webhook_secret_missing", peer=peer, fix=SECRET_FIX)
+        return _not_now(NO_SECRET)
+
     def _sorted(self, delivery: Delivery) -> Delivery | Answer:
         """The delivery, if it has to be stored; else what is said of it."""
         if delivery.event is None:
             self._log.info("delivery_ignored", delivery=delivery.id, event_name=delivery.event_name)
             return _said(202, "ignored", delivery)
-        return _not_now("Shutting down.") if self._draining() else delivery
+        if self._draining():
+            raise _not_now("Shutting down.")
+        return delivery
 
     async def _store(self, deliveries: Sequence[Delivery]) -> list[Answer]:
         are_new = await self._queue.accept_all([_row(delivery) for delivery in deliveries])
@@ -170,6 +181,6 @@ def _said(status: int, word: str, delivery: Delivery) -> Answer:
     return Answer.json(status, f'{{"status":"{word}","delivery":"{delivery.id}"}}')
 
 
-def _not_now(why: str) -> Answer:
+def _not_now(why: str) -> Problem:
     text = f"{why} Nothing was stored; send it again."
-    return Answer.of(Problem(503, text, headers={"retry-after": str(RETRY_AFTER_S)}).response())
+    return Problem(503, text, headers={"retry-after": str(RETRY_AFTER_S)})

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import resource
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import httpx
 import jsonschema_rs
@@ -13,8 +14,10 @@ from starlette.types import Message
 
 from bot import __version__
 from bot.domain import Cause, Cursor, JournalLine, Outcome, Phase, Status, Task
+from bot.tasks.sqlite import SqliteStore
+from bot.web.health import STORE_SEEN_S
 from bot.web.openapi import document
-from bot.web.parts import HealthPart
+from bot.web.parts import HealthPart, WebSettings
 from bot.web.routes import API
 from tests.web.house import START, House
 
@@ -79,12 +82,59 @@ async def test_health_names_the_part_and_what_to_do(
     assert answer.json()["parts"][1]["fix"] == "Renew the key."
 
 
+async def test_a_server_without_a_webhook_secret_is_not_well(house: House) -> None:
+    house.settings = WebSettings()
+    async with house.client() as client:
+        answer = (await client.get("/health")).json()
+    assert answer["status"] == "degraded"
+    [webhook] = [part for part in answer["parts"] if part["name"] == "webhook"]
+    assert not webhook["ok"]
+    assert "CHIMERA_WEBHOOK_SECRET" in webhook["fix"]
+
+
 async def test_without_the_store_health_is_a_503(house: House, client: httpx.AsyncClient) -> None:
     await house.store.close()
     answer = await client.get("/health")
     assert answer.status_code == 503
     assert answer.json()["parts"][0]["name"] == "store"
     assert (await client.get("/livez")).status_code == 200
+
+
+@contextmanager
+def no_room(store: SqliteStore) -> Iterator[None]:
+    """A file system that takes not one byte more of the store."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    size = store.path.with_name(f"{store.path.name}-wal").stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+async def test_a_server_that_cannot_store_is_not_ready_and_lives_until_there_is_room(
+    house: House, client: httpx.AsyncClient
+) -> None:
+    with no_room(house.store):
+        answer = await client.get("/readyz")
+        assert (answer.status_code, answer.text) == (503, "the store cannot be written\n")
+        told = await client.get("/health")
+        assert (told.status_code, told.json()["ready"]) == (503, False)
+        assert told.json()["parts"][0]["ok"] is False
+        assert (await client.get("/livez")).status_code == 200
+    house.clock.at += STORE_SEEN_S
+    assert (await client.get("/readyz")).text == "ready\n"
+    assert (await client.get("/health")).json()["ready"] is True
+
+
+async def test_who_asks_often_does_not_write_as_often(
+    house: House, client: httpx.AsyncClient
+) -> None:
+    assert (await client.get("/readyz")).status_code == 200
+    await house.store.close()
+    assert (await client.get("/readyz")).status_code == 200, "seen less than a second ago"
+    house.clock.at += STORE_SEEN_S
+    assert (await client.get("/readyz")).status_code == 503
 
 
 async def test_not_ready_while_starting_or_draining(
