@@ -133,6 +133,8 @@ def house_of(settings: Settings, opened: Opened, tools: Tools) -> House:
         configs=tools.configs,
         repo_of=contexts.repo,
         now=now,
+        by_person=settings.starts_per_person,
+        in_repository=settings.starts_per_repository,
     )
     compare_now = asyncio.Event()
     intake = _intake(tools, contexts, pool, starter, compare_now)

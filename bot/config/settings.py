@@ -25,6 +25,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -170,6 +171,10 @@ class Settings(BaseModel):
     """The fewest slots, where their number may change; null: as the profile says, else fixed."""
     lane_limit: int = Field(default=2, ge=1, le=200)
     """Workflows of one repository at once, where its own file does not say."""
+    starts_per_person: int = Field(default=10, ge=1, le=10_000)
+    """Tasks of one person that are begun in one repository within an hour; more wait."""
+    starts_per_repository: int = Field(default=30, ge=1, le=10_000)
+    """Tasks that are begun in one repository within an hour, whoever asks; more wait."""
     lease_s: float = Field(default=60.0, ge=1, le=3600)
     """Seconds without a heartbeat after which a task is taken from a worker."""
     grace_s: float = Field(default=30.0, ge=0, le=3600)
@@ -204,7 +209,7 @@ class Settings(BaseModel):
         most = self.max_concurrent
         by_profile = self.profile is not None and most == PROFILES[self.profile]
         least = self.min_concurrent or ((most + 1) // 2 if by_profile else most)
-        return min(least, most), most, most
+        return least, most, most
 
     @model_validator(mode="before")
     @classmethod
@@ -213,6 +218,17 @@ class Settings(BaseModel):
             number = PROFILES.get(given["profile"])
             return given if number is None else given | {"max_concurrent": number}
         return given
+
+    @field_validator("min_concurrent")
+    @classmethod
+    def _fewest_are_not_more_than_most(cls, least: int | None, info: ValidationInfo) -> int | None:
+        most = info.data.get("max_concurrent")  # absent where it is wrong itself
+        if least is not None and most is not None and least > most:
+            raise ValueError(
+                f"{least} is more than the most slots, which are {most}: "
+                "lower it, or raise CHIMERA_MAX_CONCURRENT"
+            )
+        return least
 
     @field_validator("data_dir", "repo_defaults")
     @classmethod

@@ -80,7 +80,7 @@ def _shortage(pressure: Pressure) -> str:
 def _fewer(last: Decision, allowed: Range, demand: Demand, shortage: str, now: float) -> Decision:
     """One slot less; below what is in use, that means only that no task starts."""
     slots = max(allowed.least, last.slots - 1)
-    at_least = f"; {slots} slots are the fewest" if slots == last.slots else ""
+    at_least = f"; {_slots(slots)} the fewest" if slots == last.slots else ""
     reason = f"{shortage}{_waiting(demand, ', ')}{at_least}"
     return Decision(slots=slots, reason=reason, shrunk_at=now)
 
@@ -91,7 +91,7 @@ def _more(
     waiting = _waiting(demand)
     busy = replace(last, idle_since=None)
     if last.slots >= allowed.most:
-        return replace(busy, reason=f"{waiting}; {last.slots} slots are the most")
+        return replace(busy, reason=f"{waiting}; {_slots(last.slots)} the most")
     if tight := _tightness(pressure):
         return replace(busy, reason=f"{waiting}, but {tight}")
     if now - last.shrunk_at < REST_S:
@@ -120,6 +120,10 @@ def _tightness(pressure: Pressure) -> str:
     if pressure.lag_s > LAG_ROOM_S:
         return f"the event loop is {pressure.lag_s:.1f} s late"
     return ""
+
+
+def _slots(number: int) -> str:
+    return f"{number} {'slot is' if number == 1 else 'slots are'}"
 
 
 def _waiting(demand: Demand, before: str = "") -> str:

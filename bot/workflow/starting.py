@@ -21,8 +21,6 @@ from bot.workflow.repoconfig import Configs
 log = get("workflow")
 
 HOUR_S = 3600.0
-STARTS_BY_ACTOR = 10  #: in an hour and a repository
-STARTS_IN_REPOSITORY = 30  #: in an hour
 EDITED = "The issue was edited before work began; remove the label and put it on again"
 NO_RESPONSE = "_No response_"  #: what GitHub writes for a field of a form that was left empty
 MAX_ADDRESS = 2000  #: characters of a target URL
@@ -38,6 +36,8 @@ class Starter:
     configs: Configs
     repo_of: Callable[[RepoRef], Repo]
     now: Callable[[], float]
+    by_person: int  #: tasks of one person that are begun in an hour and a repository
+    in_repository: int  #: the same of all people together
 
     async def config_of(self, repo: RepoRef) -> RepoConfig:
         """The repository's configuration; where its file is broken, the last that was not.
@@ -143,8 +143,8 @@ class Starter:
         """A flood is accepted and spread: what is too much in an hour waits for the next."""
         hour_ago = task.created_at - HOUR_S
         for who, limit, said in (
-            (task.requester, STARTS_BY_ACTOR, f"{task.requester} started"),
-            ("", STARTS_IN_REPOSITORY, "this repository had"),
+            (task.requester, self.by_person, f"{task.requester} started"),
+            ("", self.in_repository, "this repository had"),
         ):
             made = await self.queue.created_since(repo.id, hour_ago, requester=who)
             if len(made) >= limit:

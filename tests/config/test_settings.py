@@ -67,7 +67,9 @@ def test_a_profile_is_a_number_of_slots(profile: Profile) -> None:
         ({}, (3, 5, 10)),
         ({"CHIMERA_MAX_CONCURRENT": "7"}, (7, 7, 7)),
         ({"CHIMERA_MAX_CONCURRENT": "12", "CHIMERA_MIN_CONCURRENT": "4"}, (4, 12, 12)),
-        ({"CHIMERA_MAX_CONCURRENT": "2", "CHIMERA_MIN_CONCURRENT": "4"}, (2, 2, 2)),
+        ({"CHIMERA_MAX_CONCURRENT": "4", "CHIMERA_MIN_CONCURRENT": "4"}, (4, 4, 4)),
+        ({"CHIMERA_MIN_CONCURRENT": "2"}, (2, 5, 5)),
+        ({"CHIMERA_PROFILE": "enterprise", "CHIMERA_MIN_CONCURRENT": "4"}, (4, 20, 20)),
         ({"CHIMERA_PROFILE": "conservative"}, (2, 3, 3)),
         ({"CHIMERA_PROFILE": "enterprise"}, (10, 20, 20)),
         ({"CHIMERA_PROFILE": "enterprise", "CHIMERA_MAX_CONCURRENT": "40"}, (40, 40, 40)),
@@ -179,6 +181,19 @@ def test_agents_and_model_keys_come_from_the_environment() -> None:
         ({"CHIMERA_QUIET_S": "nan"}, "CHIMERA_QUIET_S: must be a finite number"),
         ({"PRIVATE_KEY_PATH": "/no/such"}, "PRIVATE_KEY_PATH: cannot read /no/such: No such file"),
         ({"CHIMERA_FOO": "x"}, "CHIMERA_FOO: no such setting. Unset it."),
+        (
+            {"CHIMERA_MAX_CONCURRENT": "2", "CHIMERA_MIN_CONCURRENT": "4"},
+            "CHIMERA_MIN_CONCURRENT: 4 is more than the most slots, which are 2: "
+            "lower it, or raise CHIMERA_MAX_CONCURRENT.",
+        ),
+        ({"CHIMERA_MIN_CONCURRENT": "8"}, "8 is more than the most slots, which are 5:"),
+        (
+            {"CHIMERA_PROFILE": "conservative", "CHIMERA_MIN_CONCURRENT": "4"},
+            "4 is more than the most slots, which are 3:",
+        ),
+        ({"CHIMERA_STARTS_PER_PERSON": "0"}, "CHIMERA_STARTS_PER_PERSON: must be greater than or"),
+        ({"CHIMERA_STARTS_PER_PERSON": "ten"}, "CHIMERA_STARTS_PER_PERSON: must be a valid integ"),
+        ({"CHIMERA_STARTS_PER_REPOSITORY": "-1"}, "Tasks that are begun in one repository within"),
         ({"CHIMERA_CONFIG": "/no/such.yml"}, "/no/such.yml: cannot read the configuration file"),
     ],
 )
@@ -220,6 +235,11 @@ def test_a_mistake_inside_a_setting_of_the_file_has_its_line_and_what_was_meant(
         f"{file}:6:14 (guardian.modle): no such key 'modle'. Did you mean 'model'?",
         f"{file}:7:11 (tries): must be greater than or equal to 1.",
     ]
+
+
+def test_a_flag_that_contradicts_another_is_told_by_its_own_name() -> None:
+    with pytest.raises(ConfigError, match="--min-concurrent: 9 is more than the most slots"):
+        load_settings({}, overrides={"min_concurrent": 9, "max_concurrent": 3})
 
 
 def test_all_mistakes_are_told_at_once() -> None:

@@ -55,6 +55,9 @@ def test_at_both_ends_the_words_say_so() -> None:
     short = replace(CALM, memory=0.95)
     least = decide(Decision(slots=3, reason=""), RANGE, Demand(), short, NOW)
     assert (least.slots, least.reason) == (3, "memory is 95% full; 3 slots are the fewest")
+    alone = Range(least=1, most=3)
+    one = decide(replace(least, slots=1), alone, Demand(), replace(CALM, memory=0.95), NOW)
+    assert one.reason == "memory is 95% full; 1 slot is the fewest"
 
 
 def test_a_shortage_that_has_just_passed_does_not_make_the_number_swing() -> None:

@@ -13,8 +13,9 @@ from bot.tasks.lasting import Lasting
 from bot.tasks.queue import TaskQueue
 from bot.tasks.sqlite import SqliteStore
 from bot.workflow.repoconfig import Configs
-from bot.workflow.starting import HOUR_S, STARTS_BY_ACTOR, STARTS_IN_REPOSITORY, Starter
+from bot.workflow.starting import HOUR_S, Starter
 
+BY_PERSON, IN_REPOSITORY = 3, 7
 REPO = RepoRef(id=7, owner="ada", name="shop", installation_id=1)
 
 
@@ -28,6 +29,8 @@ class World:
             configs=configs,
             repo_of=self._nobody,
             now=lambda: self.at,
+            by_person=BY_PERSON,
+            in_repository=IN_REPOSITORY,
         )
         self.number = 0
 
@@ -56,26 +59,29 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     await store.close()
 
 
-async def test_one_person_begins_ten_in_an_hour_and_the_rest_waits_its_turn(world: World) -> None:
-    tasks = [await world.label("ada") for _ in range(STARTS_BY_ACTOR + 2)]
-    assert [t.status for t in tasks[:STARTS_BY_ACTOR]] == [Status.QUEUED] * STARTS_BY_ACTOR
-    for late, first in zip(tasks[STARTS_BY_ACTOR:], tasks, strict=False):
+async def test_one_person_begins_so_many_in_an_hour_and_the_rest_waits_its_turn(
+    world: World,
+) -> None:
+    tasks = [await world.label("ada") for _ in range(BY_PERSON + 2)]
+    assert [t.status for t in tasks[:BY_PERSON]] == [Status.QUEUED] * BY_PERSON
+    for late, first in zip(tasks[BY_PERSON:], tasks, strict=False):
         assert late.status is Status.WAITING
         assert late.wait is not None
         assert late.wait.on is WaitFor.RATE_LIMIT
         assert late.wait.until == first.created_at + HOUR_S
         assert "ada started" in late.wait.reason
+        assert f"({BY_PERSON} are begun)" in late.wait.reason
 
 
 async def test_others_are_not_held_up_until_the_repository_is_full(world: World) -> None:
-    people = [f"p{n}" for n in range(STARTS_IN_REPOSITORY + 1)]
+    people = [f"p{n}" for n in range(IN_REPOSITORY + 1)]
     tasks = [await world.label(login) for login in people]
     assert all(t.status is Status.QUEUED for t in tasks[:-1])
     assert tasks[-1].status is Status.WAITING
 
 
 async def test_what_waited_begins_when_its_hour_has_come(world: World) -> None:
-    tasks = [await world.label("ada") for _ in range(STARTS_BY_ACTOR + 1)]
+    tasks = [await world.label("ada") for _ in range(BY_PERSON + 1)]
     assert await world.queue.wake_due() == []
     world.at = tasks[0].created_at + HOUR_S
     assert await world.queue.wake_due() == [tasks[-1].id]
