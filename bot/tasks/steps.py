@@ -1,6 +1,6 @@
 """How a task moves on: a recorded step, a wake, a deadline, a person's command."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, fields, replace
 
 from bot.domain import Cause, JournalLine, Outcome, RepoRef, Status, Task
@@ -166,8 +166,9 @@ class Steps(Group):
             signal = tx.one(_SIGNAL, {"key": key, "now": now})
             assert signal is not None
             rows = tx.all(_WAKE, {**params, "n": signal["n"]})
-            close_delivery(tx, inbox_id, f"woke {len(rows)} tasks", now)
-            return [row["id"] for row in rows]
+            woken = [row["id"] for row in rows]
+            close_delivery(tx, inbox_id, _who_woke(woken), now)
+            return woken
 
         if not key:
             return []
@@ -290,3 +291,9 @@ def _obeyed(task: Task, line: JournalLine) -> tuple[Task, JournalLine]:
 def _refusal(task: Task, allowed: frozenset[Status]) -> str:
     possible = ", ".join(sorted(allowed))
     return f"{task.id} is {task.status}; this is possible when it is {possible}"
+
+
+def _who_woke(woken: Sequence[str]) -> str:
+    if len(woken) == 1:
+        return f"task {woken[0]} goes on"
+    return f"{len(woken)} tasks go on" if woken else "no task waited for it"

@@ -22,6 +22,7 @@ from bot.web import (
     events,
     hints,
     insight,
+    overview,
     pages,
     task_page,
     tasks,
@@ -138,7 +139,7 @@ API = (
 )
 
 PAGES = (
-    Row(method="GET", path="/", handler=pages.overview, media_type=_HTML),
+    Row(method="GET", path="/", handler=overview.overview, media_type=_HTML),
     Row(method="GET", path="/statistics", handler=pages.statistics_page, media_type=_HTML),
     Row(method="GET", path="/dead", handler=pages.dead_letters, media_type=_HTML),
     Row(method="GET", path="/deliveries", handler=pages.deliveries_page, media_type=_HTML),
@@ -148,6 +149,7 @@ PAGES = (
         handler=acting.replay,
         media_type=_HTML,
     ),
+    Row(method="GET", path="/tasks", handler=pages.all_tasks, media_type=_HTML),
     Row(method="GET", path="/tasks/{task_id}", handler=task_page.task_page, media_type=_HTML),
     Row(
         method="GET",
@@ -259,10 +261,12 @@ def _page_trouble(request: Request, problem: Problem) -> Response:
     return page("trouble.html", problem.status, **bare(), heading=heading, text=problem.detail)
 
 
-def _http_trouble(_request: Request, error: Exception) -> Response:
-    """Starlette's own refusals (404, 405) as problem documents, with where to look."""
+def _http_trouble(request: Request, error: Exception) -> Response:
+    """Starlette's own refusals (404, 405): problem documents with where to look, or a page."""
     assert isinstance(error, HTTPException)
     headers, detail = error.headers or {}, error.detail
+    if error.status_code == 404 and "text/html" in request.headers.get("accept", ""):
+        return _page_trouble(request, Problem(404, "There is no page at this address."))
     match error.status_code:
         case 404:
             detail = "Nothing is here. /openapi.json describes the API; the dashboard is at /."

@@ -5,7 +5,7 @@ when the person may not. What needs words stands in the status comment, never in
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.config.choices import RepoRole, Verb
@@ -45,6 +45,9 @@ STEERING = frozenset(
 )
 
 
+BECAME: Mapping[str, str] = {"rocket": "done", "confused": "not possible", "-1": "not permitted"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """One comment, review or click with its commands."""
@@ -73,14 +76,24 @@ class Commander:
     now: Callable[[], float]
     hmac_key: bytes = field(repr=False)  #: signs the first line of every text of ours
 
-    async def obey(self, asked: Asked) -> None:
-        """Every command in turn; the receipt shows the worst of what became of them."""
+    async def obey(self, asked: Asked) -> str:
+        """Every command in turn; the receipt shows the worst of what became of them.
+
+        Returns what became of each, for the list of deliveries; nothing where there was none.
+        """
         if not asked.commands:
-            return
+            return ""
         await self._react(asked, "eyes")
         told = [await self._one(asked, command) for command in asked.commands]
         worst = next((r for r in ("-1", "confused") if r in told), "rocket")
         await self._react(asked, worst)
+        task = await self._task(asked)
+        by = asked.actor.login
+        each = [
+            f"{_named(command)} by {by}, {BECAME[receipt]}"
+            for command, receipt in zip(asked.commands, told, strict=True)
+        ]
+        return f"task {task.id}: {'; '.join(each)}" if task is not None else "; ".join(each)
 
     async def _one(self, asked: Asked, command: Command | Misspelt) -> str:
         task = await self._task(asked)
@@ -242,6 +255,10 @@ class Commander:
     def _effects(self, owner: str, asked: Asked) -> Effects:
         place = place_of(asked.repo, asked.issue)
         return Effects(self.ledger, self.now, task_id=owner, fence=None, quiet_s=0.0, place=place)
+
+
+def _named(command: Command | Misspelt) -> str:
+    return command.verb.value if isinstance(command, Command) else "unknown command"
 
 
 def _covers(role: str, least: RepoRole) -> bool:

@@ -46,6 +46,7 @@ from bot.workflow.intake_pulls import PullIntake
 from bot.workflow.intake_runs import RunIntake
 from bot.workflow.merging import approval_key, pull_key
 from bot.workflow.repoconfig import SHARED_IN
+from bot.workflow.reviewers import answered_key
 from bot.workflow.starting import Starter, priority_of, readable, unconfirmed
 from bot.workflow.steering import mended, waits_for_merge
 
@@ -86,23 +87,23 @@ class Intake:
         match event:
             case IssueLabeled():
                 await self._labeled(event, inbox_id)
-                await self._prioritised(event)
+                await self._prioritised(event, inbox_id)
             case IssueUnlabeled():
                 await self._unlabeled(event, inbox_id)
-                await self._prioritised(event)
+                await self._prioritised(event, inbox_id)
             case IssueEdited():
-                await self._edited(event)
+                await self._edited(event, inbox_id)
             case IssueGone():
-                await self._gone(event)
+                await self._gone(event, inbox_id)
             case BlockerRemoved():
                 key = closed_key(event.blocker_repository, event.blocker)
                 await self.queue.wake(key, inbox_id=inbox_id)
             case CommentCreated() if not event.sender.is_bot:
-                await self._commented(event)
+                await self._answered(event.repo, inbox_id, await self._commented(event))
             case ReviewSubmitted() if not event.sender.is_bot:
-                await self._reviewed(event)
+                await self._answered(event.repo, inbox_id, await self._reviewed(event))
             case CheckButton() if not event.sender.is_bot:
-                await self._pressed(event)
+                await self._answered(event.repo, inbox_id, await self._pressed(event))
             case RunEnded():
                 await self.pulls.ci_ended(event)
                 await self.runs.ended(event, inbox_id)
@@ -128,6 +129,12 @@ class Intake:
                 await self.pulls.pushed(event)
             case _:
                 return
+
+    async def _answered(self, repo: RepoRef, inbox_id: int, became: str) -> None:
+        """Close a delivery with what became of it, once all of it is done."""
+        if became:
+            await self.queue.wake(answered_key(repo.id))
+            await self.queue.inbox_done(inbox_id, became)
 
     # ── issues ───────────────────────────────────────────────────────────────────────────────
 
@@ -164,9 +171,11 @@ class Intake:
                 return
             if await self.starter.labelled_since(event.repo, event.issue, event.label):
                 return  # a late word of a label that is on again
-            await self._cancel(event.repo, event.issue.number, event.sender, "label removed")
+            await self._cancel(
+                event.repo, event.issue.number, event.sender, "label removed", inbox_id
+            )
 
-    async def _prioritised(self, event: IssueLabeled | IssueUnlabeled) -> None:
+    async def _prioritised(self, event: IssueLabeled | IssueUnlabeled, inbox_id: int) -> None:
         """A priority label that comes or goes says what the priority is from now on."""
         if event.sender.is_bot:
             return
@@ -178,9 +187,11 @@ class Intake:
             return
         if await self.starter.may_start(event.repo, event.sender, config):
             priority = priority_of(event.issue.labels, config)
-            await self.queue.change(task.id, lambda now: replace(now, priority=priority))
+            await self.queue.change(
+                task.id, lambda now: replace(now, priority=priority), inbox_id=inbox_id
+            )
 
-    async def _edited(self, event: IssueEdited) -> None:
+    async def _edited(self, event: IssueEdited, inbox_id: int) -> None:
         """Text that nobody has confirmed is not worked on: before pickup, an edit parks."""
         task = await self.queue.find(event.repo.id, event.issue.number)
         if task is None or not _before_work(task):
@@ -191,10 +202,11 @@ class Intake:
         await self.queue.change(
             task.id,
             lambda now: unconfirmed(now, at) if _before_work(now) else now,
+            inbox_id=inbox_id,
             expect={Status.QUEUED, Status.WAITING},
         )
 
-    async def _gone(self, event: IssueGone) -> None:
+    async def _gone(self, event: IssueGone, inbox_id: int) -> None:
         """The issue ends, and its task with it; a merge of the change may close it, too."""
         await self.queue.wake(closed_key(event.repo.full_name, event.issue.number))
         task = await self.queue.find(event.repo.id, event.issue.number)
@@ -202,18 +214,19 @@ class Intake:
             return
         in_production = task.phase is Phase.PRODUCTION_DEPLOYMENT
         if event.how != "closed" or not in_production or await self.places.is_closed(task):
-            await self._cancel(event.repo, event.issue.number, event.sender, event.how)
+            await self._cancel(event.repo, event.issue.number, event.sender, event.how, inbox_id)
 
-    async def _cancel(self, repo: RepoRef, issue: int, by: Actor, how: str) -> None:
+    async def _cancel(self, repo: RepoRef, issue: int, by: Actor, how: str, inbox_id: int) -> None:
         task = await self.queue.find(repo.id, issue)
         if task is None or task.status.ended or by.is_bot:
             return
-        await self.queue.cancel(task.id, f"{by.login} ({how})")
+        await self.queue.cancel(task.id, f"{by.login} ({how})", inbox_id=inbox_id)
         self.commander.stop(task.id)
+        await self.queue.wake(answered_key(repo.id))
 
     # ── people ───────────────────────────────────────────────────────────────────────────────
 
-    async def _commented(self, event: CommentCreated) -> None:
+    async def _commented(self, event: CommentCreated) -> str:
         asked = Asked(
             repo=event.repo,
             actor=event.sender,
@@ -222,9 +235,9 @@ class Intake:
             comment_id=event.comment_id,
             snapshot=event.issue,
         )
-        await self.commander.obey(asked)
+        return await self.commander.obey(asked)
 
-    async def _reviewed(self, event: ReviewSubmitted) -> None:
+    async def _reviewed(self, event: ReviewSubmitted) -> str:
         """Its approval, unless its words say otherwise; its commands; its remarks: all count."""
         said = parse_commands(event.body)
         asked = Asked(
@@ -235,11 +248,15 @@ class Intake:
             review_node=event.node,
             via="review",
         )
+        became: list[str] = []
         if event.state == "approved" and not any(map(_decides, said)):
             unsaid = await self._approval(event)  # nobody waits for a receipt of it
-            await self.commander.obey(replace(asked, commands=unsaid, review_node=""))
-        await self.commander.obey(asked)
+            became.append(
+                await self.commander.obey(replace(asked, commands=unsaid, review_node=""))
+            )
+        became.append(await self.commander.obey(asked))
         await self.pulls.reviewed(event)
+        return "; ".join(filter(None, became))
 
     async def _approval(self, event: ReviewSubmitted) -> list[Command | Misspelt]:
         """An approving review is an approval, where one is waited for.
@@ -253,26 +270,27 @@ class Intake:
             return []
         return [Command(verb=Verb.APPROVE, sha=event.commit_sha)]
 
-    async def _pressed(self, event: CheckButton) -> None:
+    async def _pressed(self, event: CheckButton) -> str:
         """A click counts as the command would; an approval is of the commit that was shown."""
         task_id = event.external_id.partition("/")[0]
         if event.identifier == RERUN and not task_id:
             await self.pulls.asked_again(event)
         task = await self._named(task_id)
         if task is None or task.repo is None or task.repo.id != event.repo.id:
-            return
+            return ""
         if event.identifier == RERUN:
             await self.check_again(task.id, event.check_run_id)
-            return
+            return f"task {task.id}: check told again"
         command = BUTTONS.get(event.identifier)
-        if command is not None and event.head_sha:
-            shown = _of_commit(command, event.head_sha)
-            await self.commander.obey(
-                Asked(
-                    repo=event.repo, actor=event.sender, issue=task.issue,
-                    commands=[shown], via="button",
-                )
-            )  # fmt: skip
+        if command is None or not event.head_sha:
+            return ""
+        shown = _of_commit(command, event.head_sha)
+        return await self.commander.obey(
+            Asked(
+                repo=event.repo, actor=event.sender, issue=task.issue,
+                commands=[shown], via="button",
+            )
+        )  # fmt: skip
 
     async def _named(self, task_id: str) -> Task | None:
         try:
@@ -292,8 +310,11 @@ class Intake:
         elif event.action == "reopened":
             await self.queue.wake(pull_key(event.repo.id, event.pull), inbox_id=inbox_id)
         elif event.action == "closed" and not event.sender.is_bot:
-            await self.queue.cancel(task.id, f"{event.sender.login} (pull request closed)")
+            by = f"{event.sender.login} (pull request closed)"
+            await self.queue.cancel(task.id, by, inbox_id=inbox_id)
             self.commander.stop(task.id)
+        if event.action == "closed":
+            await self.queue.wake(answered_key(event.repo.id))
 
     async def _pushed(self, event: Pushed) -> None:
         if event.ref == f"refs/heads/{event.repo.default_branch}":

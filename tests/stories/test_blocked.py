@@ -1,5 +1,6 @@
 """A task whose issue waits for another begins when the other is closed, or the link is gone."""
 
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -13,6 +14,7 @@ from tests.stories.stores import ON_BOTH
 
 WITHOUT_DEPLOYMENTS = {"deploy": {"staging": None, "production": {"workflow": ""}}}
 Opened = Callable[[Factory, Json], Awaitable[int]]
+Answer = Callable[[Factory, Task], Awaitable[None]]
 
 
 async def with_a_link(factory: Factory, blocker: Json) -> int:
@@ -64,15 +66,31 @@ async def test_a_line_that_is_edited_out_blocks_no_more_once_the_text_is_confirm
     await factory.until(task, Phase.CODE_IMPLEMENTATION)
 
 
-async def test_people_who_have_enough_to_look_at_get_nothing_new(
-    factory_with: OpenFactory,
+async def closed(factory: Factory, task: Task) -> None:
+    assert task.facts.pull is not None
+    await factory.owner.close(factory.repository, task.facts.pull)
+
+
+async def merged(factory: Factory, task: Task) -> None:
+    assert task.facts.pull is not None
+    await factory.owner.merge(factory.repository, task.facts.pull)
+
+
+async def rejected(factory: Factory, task: Task) -> None:
+    await factory.comment(task.issue, "/chimera reject not like this")
+
+
+@pytest.mark.parametrize("answered", [closed, merged, rejected])
+async def test_people_who_have_enough_to_look_at_get_nothing_new_until_they_have_answered(
+    factory_with: OpenFactory, answered: Answer
 ) -> None:
     factory = await factory_with(config={"limits": {"open_pulls": 1}, **WITHOUT_DEPLOYMENTS})
     first = await factory.until(await factory.label_issue(), WaitFor.APPROVAL)
     second = await factory.until(await factory.label_issue("Another"), WaitFor.REVIEWERS)
     await factory.seen(lambda: "wait for people here" in factory.status_comment(second.issue))
     assert len(factory.agents.e2e_tester.briefs) == 1, "nothing is spent before"
-    await factory.comment(first.issue, "/chimera reject not like this")
-    await factory.until(first, lambda task: task.status.ended)
-    await factory.comment(second.issue, "/chimera retry")  # or by itself, within a minute
+    assert second.wait is not None
+    assert second.wait.until is not None
+    await answered(factory, first)
     await factory.until(second, lambda task: task.facts.base_sha != "")
+    assert time.time() < second.wait.until, "it was woken, and has not looked by itself"

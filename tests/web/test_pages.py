@@ -84,7 +84,7 @@ async def test_nothing_foreign_becomes_markup(house: House, client: httpx.AsyncC
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/dead", "/deliveries", "/statistics", "/sign-in", "/tasks/none"]
+    "path", ["/", "/tasks", "/dead", "/deliveries", "/statistics", "/sign-in", "/tasks/none"]
 )
 async def test_every_page_has_a_strict_policy_and_nothing_inline(
     client: httpx.AsyncClient, path: str

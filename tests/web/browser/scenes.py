@@ -167,7 +167,7 @@ async def a_day(house: House) -> Task:
         ("Gift wrapping as an option", "Search by article number", "Log out on every device"), 60
     ):
         await house.add(title, issue=number)
-    await _around(house)
+    await _around(house, asking)
     assert dead.id != asking.id
     return asking
 
@@ -200,7 +200,7 @@ async def _past(house: House) -> None:
     house.clock.at = START
 
 
-async def _around(house: House) -> None:
+async def _around(house: House, asked: Task) -> None:
     """Deliveries, samples of the queue's depth, and a part that is not well."""
     events = (("issues", "labeled"), ("check_run", "completed"), ("workflow_run", "completed"))
     for n in range(9):
@@ -209,7 +209,8 @@ async def _around(house: House) -> None:
         await house.queue.accept(str(UUID(int=77_000 + n)), name, action, "{}")
     house.clock.at = START
     for row in (await house.queue.pending())[:7]:
-        await house.queue.inbox_done(row.id, "woke 1 tasks" if row.id % 3 else "task started")
+        became = "no task waited for it" if row.id % 3 else f"task {asked.id}: approve by ada, done"
+        await house.queue.inbox_done(row.id, became)
     [late, *_] = await house.queue.pending()
     await house.queue.inbox_failed(late.id, "GitHub answered 502", START + 5)
     for n in range(96):

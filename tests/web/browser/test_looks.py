@@ -43,6 +43,7 @@ async def addresses(stage: Stage) -> dict[str, str]:
     return {
         "overview": "/",
         "task": f"/tasks/{task.id}",
+        "tasks": "/tasks",
         "dead": "/dead",
         "statistics": "/statistics",
         "deliveries": "/deliveries",
@@ -96,6 +97,17 @@ async def test_on_a_phone_nothing_is_wider_than_the_screen(day: Stage) -> None:
             )
             assert small == 0, f"{name}: a button too small for a thumb"
             await day.picture(tab, f"{name}-phone")
+
+
+async def test_on_a_wide_screen_no_button_and_no_time_is_broken_in_two(day: Stage) -> None:
+    async with day.tab(viewport={"width": 1280, "height": 800}, may_say="404") as tab:
+        for name, address in (await addresses(day)).items():
+            await tab.goto(address)
+            broken = await tab.evaluate(
+                "[...document.querySelectorAll('td time, td button')].filter("
+                "one => one.getClientRects().length > 1 || one.offsetHeight > 44).length"
+            )
+            assert broken == 0, name
 
 
 async def test_hostile_words_stay_words(stage: Stage) -> None:
