@@ -140,6 +140,14 @@ class StreamFrom(BaseModel):
     after: int | None = Field(default=None, ge=0, le=2**62)
 
 
+class Sampling(BaseModel):
+    """For how long the event loop is watched."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    seconds: float = Field(default=10, ge=0.1, le=60)
+
+
 def check_target_url(url: str, allowed_hosts: frozenset[str]) -> str:
     """The URL, when it is http(s), without credentials, and its host is allowed exactly.
 

@@ -24,6 +24,7 @@ from bot.web import (
     insight,
     overview,
     pages,
+    profiling,
     task_page,
     tasks,
     transcripts,
@@ -35,6 +36,7 @@ from bot.web.bodies import (
     NewPriority,
     NewTask,
     Retry,
+    Sampling,
     StreamFrom,
     TaskFilter,
 )
@@ -136,6 +138,14 @@ API = (
     Row(method="GET", path="/api/events", handler=events.of_everything, media_type=_SSE),
     Row(method="GET", path="/api/metrics", handler=insight.metrics_json),
     Row(method="GET", path="/metrics", handler=insight.metrics_text, media_type=MEDIA_TYPE),
+    Row(
+        method="POST",
+        path="/api/profile",
+        handler=profiling.profile,
+        scope=Scope.WRITE,
+        query=Sampling,
+        media_type="text/plain",
+    ),
 )
 
 PAGES = (

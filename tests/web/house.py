@@ -190,3 +190,7 @@ async def opened_house(directory: Path) -> AsyncIterator[House]:
         tally=Tally(queue),
     )
     await store.close()
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"}

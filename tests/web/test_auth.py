@@ -6,11 +6,7 @@ import pytest
 from bot.domain import Status
 from bot.web.parts import WebSettings
 from bot.web.session import COOKIE, LIFETIME_S, Sessions
-from tests.web.house import OTHER, START, House
-
-
-def bearer(token: str) -> dict[str, str]:
-    return {"authorization": f"Bearer {token}"}
+from tests.web.house import OTHER, START, House, bearer
 
 
 @pytest.mark.parametrize(
