@@ -101,11 +101,11 @@ class Intake:
             case CommentCreated() if not event.sender.is_bot:
                 await self._answered(event.repo, inbox_id, await self._commented(event))
             case ReviewSubmitted() if not event.sender.is_bot:
-                await self._answered(event.repo, inbox_id, await self._reviewed(event))
+                await self._answered(event.repo, inbox_id, await self._reviewed(event, inbox_id))
             case CheckButton() if not event.sender.is_bot:
                 await self._answered(event.repo, inbox_id, await self._pressed(event))
             case RunEnded():
-                await self.pulls.ci_ended(event)
+                await self.pulls.ci_ended(event, inbox_id)
                 await self.runs.ended(event, inbox_id)
             case Deployed():
                 await self.runs.deployed(event, inbox_id)
@@ -126,7 +126,7 @@ class Intake:
                 await self.places.repository_changed(event, inbox_id)
             case Pushed():
                 await self._pushed(event)
-                await self.pulls.pushed(event)
+                await self.pulls.pushed(event, inbox_id)
             case _:
                 return
 
@@ -237,7 +237,7 @@ class Intake:
         )
         return await self.commander.obey(asked)
 
-    async def _reviewed(self, event: ReviewSubmitted) -> str:
+    async def _reviewed(self, event: ReviewSubmitted, inbox_id: int) -> str:
         """Its approval, unless its words say otherwise; its commands; its remarks: all count."""
         said = parse_commands(event.body)
         asked = Asked(
@@ -255,8 +255,9 @@ class Intake:
                 await self.commander.obey(replace(asked, commands=unsaid, review_node=""))
             )
         became.append(await self.commander.obey(asked))
-        await self.pulls.reviewed(event)
-        return "; ".join(filter(None, became))
+        said_what = "; ".join(filter(None, became))
+        await self.pulls.reviewed(event, None if said_what else inbox_id)
+        return said_what
 
     async def _approval(self, event: ReviewSubmitted) -> list[Command | Misspelt]:
         """An approving review is an approval, where one is waited for.

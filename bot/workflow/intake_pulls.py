@@ -60,6 +60,7 @@ class Sent:
 
     why: str
     cause: Cause
+    inbox_id: int | None  #: the delivery that is thereby dealt with
     by: str = ""  #: the person, where it was one
 
 
@@ -77,7 +78,7 @@ class PullIntake:
 
     # ── the review loop ──────────────────────────────────────────────────────────────────────
 
-    async def reviewed(self, event: ReviewSubmitted) -> None:
+    async def reviewed(self, event: ReviewSubmitted, inbox_id: int | None) -> None:
         """A person's remarks go to the coder, if the person may write here."""
         task = await self.queue.find_by_pull(event.repo.id, event.pull)
         if task is None or not past_the_code(task) or event.state == "approved":
@@ -93,9 +94,10 @@ class PullIntake:
         by = event.sender.login
         notes = [f"{by} on the pull request: {said}"] if said else []
         why = f"{by} asked for changes" + (f" in {counted(len(threads), 'thread')}" * bool(threads))
-        await self._send_back(task, notes, threads, Sent(why=why, cause=Cause.REVIEW, by=by))
+        sent = Sent(why=why, cause=Cause.REVIEW, by=by, inbox_id=inbox_id)
+        await self._send_back(task, notes, threads, sent)
 
-    async def ci_ended(self, event: RunEnded) -> None:
+    async def ci_ended(self, event: RunEnded, inbox_id: int) -> None:
         """The repository's own checks are red on our head: the coder gets their logs."""
         if event.event not in CI_EVENTS or event.conclusion not in RED:
             return
@@ -103,9 +105,10 @@ class PullIntake:
             if task.facts.head_sha == event.head_sha and past_the_code(task):
                 notes = await self._failures(self.repo_of(event.repo), event)
                 why = f"The check {event.title or event.workflow!r} is red"
-                await self._send_back(task, notes, (), Sent(why=why, cause=Cause.CI))
+                sent = Sent(why=why, cause=Cause.CI, inbox_id=inbox_id)
+                await self._send_back(task, notes, (), sent)
 
-    async def pushed(self, event: Pushed) -> None:
+    async def pushed(self, event: Pushed, inbox_id: int) -> None:
         """A person's commits on our branch are kept, tested and reviewed; approvals are void."""
         if event.sender.is_bot or event.after == "0" * 40:
             return
@@ -115,7 +118,7 @@ class PullIntake:
             return
         by = event.sender.login
         why = f"{by} pushed `{event.after[:7]}`"
-        sent = Sent(why=why, cause=Cause.CONFLICT, by=by)
+        sent = Sent(why=why, cause=Cause.CONFLICT, by=by, inbox_id=inbox_id)
         await self._change(task, lambda now: reviewed_again(now, self.now()), sent)
 
     async def _send_back(
@@ -132,7 +135,9 @@ class PullIntake:
     async def _change(self, task: Task, fn: Callable[[Task], Task], sent: Sent) -> None:
         live = frozenset(status for status in Status if not status.ended)
         line = note(task, Outcome.BACK, sent.why, self.now(), cause=sent.cause, by=sent.by)
-        changed = await self.queue.change(task.id, fn, line=line, expect=live)
+        changed = await self.queue.change(
+            task.id, fn, line=line, inbox_id=sent.inbox_id, expect=live
+        )
         if task.status is Status.RUNNING and changed.status is not Status.RUNNING:
             self.stop(task.id)
 

@@ -1,9 +1,10 @@
 """The list of deliveries says of each what became of it, and names the task that it moved."""
 
-from bot.domain import Status
+from bot.domain import Phase, Status
 from tests.conversation.desk import Desk
 from tests.conversation.states import states
-from tests.conversation.test_other_doors import button, press
+from tests.conversation.test_on_the_pull_request import with_pull
+from tests.conversation.test_other_doors import button, in_state, opened, press
 from tests.conversation.test_table import base_of
 
 
@@ -40,6 +41,18 @@ async def test_words_that_are_no_command_ask_for_nothing(desk: Desk) -> None:
     issue = await desk.issue()
     await desk.comment(issue, "A fine idea.")
     assert set(await became(desk)) == {"nothing to do"}
+
+
+async def test_a_review_without_a_command_is_noted_with_the_task_that_it_sends_back(
+    desk: Desk,
+) -> None:
+    sha = await opened(desk, "mine", {"a.txt": "a\n"})
+    task = await in_state(desk, "approval")
+    number = await with_pull(desk, task, sha)
+    await desk.person("write").review(desk.repository, number, "REQUEST_CHANGES", "Once more.")
+    await desk.read()
+    assert (await desk.now(task)).phase is Phase.CODE_IMPLEMENTATION
+    assert f"task {task.id}" in await became(desk)
 
 
 async def test_an_issue_that_is_closed_is_noted_as_the_end_of_its_task(desk: Desk) -> None:
