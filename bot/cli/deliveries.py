@@ -71,7 +71,7 @@ def sweep(data_dir: Path | None, as_json: bool) -> None:
     from bot import log
     from bot.config.environment import load_settings
 
-    log.set_up(level="WARNING")
+    log.set_up(level="WARNING", json=False)
     asked = asyncio.run(_swept(load_settings(os.environ, overrides={"data_dir": data_dir})))
     if as_json:
         emit({"asked": asked})

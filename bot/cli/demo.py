@@ -52,7 +52,7 @@ def demo(
         for name, about in alterations().items():
             click.echo(hanging(f"{name:<22}  ", about))
         return
-    log.set_up(level="ERROR")
+    log.set_up(level="ERROR", json=False)
     options = DemoOptions(
         keep=keep, ask=approve == "ask", alter=alter, session=session, directory=directory
     )

@@ -42,7 +42,7 @@ def doctor(
     from bot.setup.doctor import Wanted
     from bot.setup.finding import Finding, Mark, exit_code
 
-    log.set_up(level="ERROR")
+    log.set_up(level="ERROR", json=False)
     wanted = Wanted(repository=repository, offline=offline, models=models)
 
     def told(finding: Finding) -> None:

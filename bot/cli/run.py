@@ -69,7 +69,7 @@ def run(
     from bot.workflow.local_run import run_local
     from bot.workflow.registry import agent_named, agents_with_keys
 
-    log.set_up(level="WARNING")
+    log.set_up(level="WARNING", json=False)
     settings = load_settings(os.environ)
     if shows and agent is None:
         raise InputError("--show is for a command agent; name one with --agent command:PROGRAM")

@@ -37,7 +37,7 @@ def setup(
     from bot.config.environment import SETTINGS_FILE, load_settings
     from bot.setup.serving import run_wizard
 
-    log.set_up(level="WARNING")
+    log.set_up(level="WARNING", json=False)
     settings = load_settings(os.environ, overrides={"data_dir": data_dir})
 
     def tell(address: str) -> None:

@@ -154,7 +154,7 @@ def replay(
     """
     from bot import log
 
-    log.set_up(level="ERROR")
+    log.set_up(level="ERROR", json=False)
     phases = _of_server(task_id, data_dir) if repo is None else _of_run(task_id, repo, file)
     if as_json:
         emit({"task_id": task_id, "phases": [asdict(one) for one in phases]})

@@ -35,7 +35,7 @@ def verify(bundle: Path, repo: Path, file: Path | None, as_json: bool) -> None:
     from bot.workflow.evidence import last_link
     from bot.workflow.verifying import read_bundle, verify
 
-    log.set_up(level="WARNING")
+    log.set_up(level="WARNING", json=False)
     document = read_bundle(bundle.read_bytes())
     layer = (str(file), file.read_bytes()) if file is not None else None
     checks = asyncio.run(verify(document, repo, config=layer, say=_tell))
