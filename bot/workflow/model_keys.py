@@ -33,7 +33,7 @@ def lack_of(settings: Settings, model: str, base_url: str) -> Lack | None:
     """Why a model cannot be asked; a server of one's own, at `base_url`, need not want a key."""
     family, colon, name = model.partition(":")
     if not (family and colon and name):
-        fix = "Write PROVIDER:MODEL, such as anthropic:claude-sonnet-4-5."
+        fix = f"Write PROVIDER:MODEL, such as anthropic:{model.strip(':')}."
         return Lack(text=f"the model {model!r} names no provider", fix=fix)
     provider = provider_of(model)
     if base_url or provider in KEYLESS or key_of(settings, model):
