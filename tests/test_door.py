@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -54,3 +56,38 @@ async def test_an_unsigned_delivery_is_refused_before_the_house_is_there(tmp_pat
             answer = await client.post("/api/github/webhooks", content=body, headers=headers)
         assert answer.status_code == 401
         assert await opened.queue.pending() == []
+
+
+_SERVED = """
+import asyncio, contextlib, gc, sys
+from pathlib import Path
+from types import SimpleNamespace
+from bot import door, log
+from bot.app import create_app
+from bot.config.choices import CageKind
+from bot.config.settings import Settings
+
+class Daemon:
+    stopping = False
+    async def run(self):
+        print(gc.get_freeze_count() > len(gc.get_objects()))
+    def stop(self):
+        raise AssertionError("nobody asked")
+
+@contextlib.asynccontextmanager
+async def furnish(settings, opened):
+    async with create_app(settings, opened=opened) as house:
+        yield SimpleNamespace(web=house.web, daemon=Daemon())
+
+log.set_up(level="ERROR")
+settings = Settings(data_dir=Path(sys.argv[1]), port=0, cage=CageKind.NONE, worker_name="door")
+asyncio.run(door.serve(settings, lambda: furnish))
+"""
+
+
+def test_the_collector_of_a_server_leaves_alone_what_was_loaded(tmp_path: Path) -> None:
+    """In a process of its own, as a server is."""
+    done = subprocess.run(
+        [sys.executable, "-c", _SERVED, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr

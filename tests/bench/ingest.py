@@ -12,7 +12,7 @@ from bot import log
 from bot.app import create_app
 from bot.config.choices import CageKind
 from bot.config.settings import Settings
-from bot.door import Door, serving, web_settings
+from bot.door import Door, keep_what_is_loaded, serving, web_settings
 from tests.bench import senders, wire
 from tests.bench.meter import Meter
 from tests.bench.model import Bench, Cell, Figure, Reading, Readings
@@ -100,6 +100,7 @@ async def chimera(count: int, callers: int) -> Reading:
         async with create_app(settings) as house:
             door = Door(house.queue, web_settings(settings))
             door.open(house)
+            keep_what_is_loaded()
             with closing(socket.create_server(("127.0.0.1", 0), backlog=512)) as listener:
                 async with serving(door, listener, take=door.receiver.take):
                     reading = await bombarded(listener.getsockname()[1], count, callers)

@@ -17,7 +17,7 @@ from bot import log
 from bot.app import create_app
 from bot.config.settings import Settings
 from bot.demo.ports import free_port
-from bot.door import serving
+from bot.door import keep_what_is_loaded, serving
 from tests.bench import spawned, wire
 from tests.bench.ingest import settings_in
 from tests.bench.keys import private_key
@@ -95,6 +95,7 @@ async def stalls() -> Reading:
     with tempfile.TemporaryDirectory() as folder:
         log.set_up(level="CRITICAL")
         async with create_app(_with_github(settings_in(Path(folder)))) as house:
+            keep_what_is_loaded()
             listener = socket.create_server(("127.0.0.1", 0))
             with contextlib.closing(listener):
                 async with serving(house.web, listener):
