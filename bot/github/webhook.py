@@ -9,7 +9,7 @@ import hmac
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 from pydantic import TypeAdapter
@@ -40,8 +40,7 @@ class BadHeader(Unreadable):
     """Not a delivery: a header is missing or malformed (answer 400, before the signature)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One delivery; `event` is None where it means nothing to us."""
 
     id: str  #: the GUID, which a redelivery repeats

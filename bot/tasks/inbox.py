@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from typing import NamedTuple
 
 from bot.errors import NotFound
 from bot.tasks.base import Group
 from bot.tasks.store import Row, Tx
 
-AT_ONCE = 32  #: rows of one statement, and so the number of each that are ever prepared
+AT_ONCE = 64  #: rows of one statement, and so the number of each that are ever prepared
 MAX_TRIES = 100  #: with the daemon's backoff, about a day of trouble at GitHub
 
 
@@ -23,8 +24,7 @@ class InboxState(StrEnum):
     FAILED = "failed"  #: tried often enough; kept for a person, who can replay it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewDelivery:
+class NewDelivery(NamedTuple):
     """A delivery to be stored."""
 
     delivery_id: str  #: GitHub's GUID

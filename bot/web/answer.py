@@ -1,19 +1,20 @@
 """A short answer that can leave in two ways: through ASGI, or as the bytes of HTTP/1.1."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 _JSON = ((b"cache-control", b"no-store"), (b"content-type", b"application/json"))
+_LINE = b"%b: %b\r\n"
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A status, headers without a length of the body, and the body."""
 
     status: int
@@ -39,6 +40,11 @@ class Answer:
 
     def to_bytes(self, more: Iterable[tuple[bytes, bytes]]) -> bytes:
         """The whole answer on the wire; `more` are the connection's own headers."""
-        lines = [b"%b: %b\r\n" % header for header in (*more, *self.headers)]
-        head = b"".join([STATUS_LINE[self.status], *lines])
-        return b"%bcontent-length: %d\r\n\r\n%b" % (head, len(self.body), self.body)
+        head, own = _head(self.status, self.headers), b"".join([_LINE % header for header in more])
+        return b"%b%bcontent-length: %d\r\n\r\n%b" % (head, own, len(self.body), self.body)
+
+
+@lru_cache(maxsize=64)
+def _head(status: int, headers: Headers) -> bytes:
+    """The lines that answers of a kind have in common."""
+    return b"".join([STATUS_LINE[status], *(_LINE % header for header in headers)])
