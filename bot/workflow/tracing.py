@@ -66,26 +66,25 @@ def delivery(row: InboxRow) -> Iterator[None]:
 @contextmanager
 def step(task: Task) -> Iterator[None]:
     """One step, in a trace of its own."""
-    with (
-        _tracer.start_as_current_span(
-            f"RUN {task.phase}",
-            context=Context(),
-            attributes=_of_step(task),
-            links=_links(task.traceparent),
-        ) as span,
-        _bound(span),
-    ):
+    with _own_trace(f"RUN {task.phase}", task, _of_step(task)):
         yield
 
 
 @contextmanager
 def picture(task: Task) -> Iterator[None]:
     """One round of the painter over one task, in a trace of its own."""
+    with _own_trace("paint", task, _of_task(task)):
+        yield
+
+
+@contextmanager
+def _own_trace(name: str, task: Task, attributes: Mapping[str, str]) -> Iterator[None]:
+    """Linked to the delivery that moved the task, for a task may live for days."""
     with (
         _tracer.start_as_current_span(
-            "paint",
+            name,
             context=Context(),
-            attributes=_of_task(task),
+            attributes=attributes,
             links=_links(task.traceparent),
         ) as span,
         _bound(span),
