@@ -17,11 +17,9 @@ class EffectKind(StrEnum):
     REACTION_ADD = "reaction_add"
     REACTION_REMOVE = "reaction_remove"
     PUSH = "push"  #: branch and commits
-    BRANCH_DELETE = "branch_delete"
     PULL = "pull"
     PULL_READY = "pull_ready"
     PULL_UPDATE = "pull_update"
-    PULL_CLOSE = "pull_close"
     CHECK = "check"
     CHECK_UPDATE = "check_update"
     REVIEW = "review"

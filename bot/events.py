@@ -112,7 +112,6 @@ class CheckSuiteEnded:
     sender: Actor
     head_sha: str
     conclusion: str
-    app_slug: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +149,6 @@ class ProtectionAsked:
     repo: RepoRef
     sender: Actor
     environment: str
-    callback_url: str
     run_id: int
 
 

@@ -11,15 +11,12 @@ crash gets the same answers. A turn is a list of parts: `{"say": text}`,
 
 import asyncio
 import importlib
-import json
-import os
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bot.agents.agent import Agent, Brief, Emit, Outcome, Reply, Usage
+from bot.agents.agent import Brief, Emit, Outcome, Reply, Usage
 from bot.agents.misfit import misfit
 from bot.agents.replay_part import Part
 from bot.errors import ConfigError
@@ -77,33 +74,3 @@ class ReplayAgent:
             recorded_model(turns), brief, lambda event: emit(replace(event, used=None))
         )
         return replace(reply, usage=Usage())  # nobody was asked, and nothing is to be paid
-
-
-class Recorder:
-    """Lets another agent work and writes what it said to a file that `ReplayAgent` plays."""
-
-    def __init__(self, agent: Agent, path: Path) -> None:
-        self._agent = agent
-        self._path = path
-
-    @property
-    def name(self) -> str:
-        return self._agent.name
-
-    async def run(self, brief: Brief, emit: Emit) -> Reply:
-        reply = await self._agent.run(brief, emit)
-        if reply.session:
-            add_run(self._path, key_of(brief), json.loads(reply.session), about=self.name)
-        return reply
-
-
-def add_run(
-    path: Path, key: str, turns: Sequence[Sequence[Mapping[str, object]]], *, about: str = ""
-) -> None:
-    """Adds one run to the recording at `path`, which is replaced as a whole."""
-    old = Recording.load(path) if path.exists() else Recording(about=about)
-    runs = {**old.model_dump(mode="json", by_alias=True, exclude_defaults=True).get("runs", {})}
-    whole = {"version": VERSION, "about": old.about, "runs": {**runs, key: turns}}
-    fresh = path.with_name(f"{path.name}.new")
-    fresh.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(fresh, path)

@@ -10,7 +10,6 @@ from bot.github.calls import object_in
 from bot.github.client import GitHub
 from bot.github.fields import Fields
 from bot.github.readers import repo_from
-from bot.log import mask
 
 
 class App:
@@ -91,12 +90,6 @@ class App:
             insecure_ssl=str(given.raw.get("insecure_ssl")) == "1",
             has_secret=bool(given.text("secret")),
         )
-
-    async def set_hook(self, *, url: str, secret: str) -> None:
-        """Send deliveries to this address, signed with this secret."""
-        mask.learn(secret)
-        body = {"url": url, "secret": secret, "content_type": "json", "insecure_ssl": "0"}
-        await self.github.call("PATCH", "/app/hook/config", installation_id=0, body=body)
 
 
 def _permissions(given: Fields) -> tuple[tuple[str, str], ...]:

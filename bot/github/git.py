@@ -87,13 +87,6 @@ class Git(RemoteCalls, LookCalls):
         """Bring changes into a clone that no agent touched. Raises BadOutput for odd ones."""
         await asyncio.to_thread(write_changes, clone, changes)
 
-    async def apply_worktree(self, agent_checkout: Path, clone: Path) -> Changes:
-        """Bring what differs from the clone's head into the clone; nothing odd is taken."""
-        head = await self.head(clone)
-        changes = await self.changed(agent_checkout, repo=clone, sha=head)
-        await self.apply(clone, changes)
-        return changes
-
     async def head(self, clone: Path) -> str:
         """The commit that a clone is at."""
         return await self._text(clone, ["rev-parse", "--verify", "HEAD^{commit}"])

@@ -44,29 +44,19 @@ class RemoteCalls(GitBase):
         async with self._locked(mirror):
             await self._fetch(mirror, url, specs, token)
 
-    async def ls_remote(self, url: str, ref: str, token: str = "") -> str | None:
-        """The commit that a branch (or full ref) of the remote has now; None without it."""
-        full = names.ref(ref) if ref.startswith("refs/") else f"refs/heads/{names.ref(ref)}"
-        return (await self._listed(url, full, token)).get(full)
-
     async def branches(self, url: str, prefix: str, token: str = "") -> tuple[str, ...]:
         """The branches of the remote whose names begin so; nothing is fetched."""
-        refs = await self._listed(url, "refs/heads/*", token)
-        found = (ref.removeprefix("refs/heads/") for ref in refs)
-        return tuple(name for name in found if name.startswith(prefix))
-
-    async def _listed(self, url: str, pattern: str, token: str) -> dict[str, str]:
-        """The commits of the remote's refs that a pattern stands for."""
         done = await git(
-            ["ls-remote", "--refs", "--end-of-options", _url(url), pattern],
+            ["ls-remote", "--refs", "--end-of-options", _url(url), "refs/heads/*"],
             remote=url,
             token=token,
             timeout_s=60.0,
         )
         if done.code:
             raise network_error("ls-remote", done, wrote=False)
-        pairs = (line.partition("\t") for line in done.text.splitlines())
-        return {name: sha for sha, _, name in pairs}
+        refs = (line.partition("\t")[2] for line in done.text.splitlines())
+        found = (ref.removeprefix("refs/heads/") for ref in refs)
+        return tuple(name for name in found if name.startswith(prefix))
 
     async def push(
         self, repo: Path, url: str, branch: str, sha: str, *, expected: str | None, token: str = ""

@@ -89,9 +89,6 @@ class IssueCalls(RepoCalls):
         body = {"state": "closed", "state_reason": reason}
         await self._send("PATCH", f"/issues/{names.number(number)}", body)
 
-    async def reopen_issue(self, number: int) -> None:
-        await self._send("PATCH", f"/issues/{names.number(number)}", {"state": "open"})
-
     async def comments(self, number: int, *, since: str = "") -> list[Comment]:
         """All comments, oldest first; `since` (ISO 8601) leaves out what is older."""
         params = {"since": since} if since else None
@@ -163,11 +160,6 @@ class IssueCalls(RepoCalls):
         """Take a reaction of ours off; fine where it is not there."""
         path = f"/issues/{names.number(number)}/reactions/{names.number(reaction_id)}"
         await self._delete(path)
-
-    async def unreact_to_comment(self, comment_id: int, reaction_id: int) -> None:
-        """As `unreact_to_issue`."""
-        reaction = names.number(reaction_id)
-        await self._delete(f"/issues/comments/{names.number(comment_id)}/reactions/{reaction}")
 
     async def history(self, number: int) -> History:
         """Who put which label on or off, and when, and whether it was closed since.

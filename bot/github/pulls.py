@@ -155,7 +155,6 @@ def _pull(given: Fields) -> Pull:
         merge_sha=given.text("merge_commit_sha") if merged else "",
         head_ref=given["head"].text("ref"),
         head_sha=given["head"].text("sha"),
-        head_repo_id=given["head"]["repo"].number("id"),
         base_ref=given["base"].text("ref"),
         base_sha=given["base"].text("sha"),
         author=actor_of(given["user"]),

@@ -213,7 +213,6 @@ def _suite(payload: Fields, repo: RepoRef, sender: Actor) -> Event | None:
         sender=sender,
         head_sha=_sha(suite, "head_sha"),
         conclusion=suite.text("conclusion", limit=40),
-        app_slug=suite["app"].text("slug", limit=100),
     )
 
 
@@ -251,8 +250,7 @@ def _deployed(payload: Fields, repo: RepoRef, sender: Actor) -> Event | None:
 
 
 def _protection(payload: Fields, repo: RepoRef, sender: Actor) -> Event | None:
-    url = payload.text("deployment_callback_url", limit=2_000)
-    run = _RUN_IN_URL.search(url)
+    run = _RUN_IN_URL.search(payload.text("deployment_callback_url", limit=2_000))
     environment = payload.text("environment", limit=260)
     if run is None or not environment:
         return None
@@ -260,7 +258,6 @@ def _protection(payload: Fields, repo: RepoRef, sender: Actor) -> Event | None:
         repo=repo,
         sender=sender,
         environment=environment,
-        callback_url=url,
         run_id=int(run.group(1)),
     )
 

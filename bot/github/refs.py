@@ -51,14 +51,6 @@ class RefCalls(RepoCalls):
         body = {"ref": f"refs/heads/{names.ref(branch)}", "sha": names.sha(sha)}
         await self._send("POST", "/git/refs", body)
 
-    async def delete_branch(self, branch: str) -> None:
-        """Fine where it is gone (422 "Reference does not exist")."""
-        try:
-            await self._send("DELETE", f"/git/refs/heads/{_ref_in_url(branch)}")
-        except Refused as error:
-            if error.status not in {404, 422}:
-                raise
-
     async def tree_of(self, sha: str) -> str:
         """The tree of a commit."""
         given = await self._get(f"/git/commits/{names.sha(sha)}")

@@ -120,7 +120,6 @@ class Pull:
     merge_sha: str  #: of the merge, once merged
     head_ref: str
     head_sha: str
-    head_repo_id: int  #: 0: the fork is gone
     base_ref: str
     base_sha: str
     author: Actor

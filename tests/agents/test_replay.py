@@ -8,9 +8,9 @@ import pytest
 from pydantic_ai.messages import ModelMessage, ModelResponse, ToolCallPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 
-from bot.agents.agent import Brief, Emit, Outcome, Reply, UsageSource
+from bot.agents.agent import Brief, Outcome, Reply, UsageSource
 from bot.agents.llm_loop import OUTPUT_TOOL, converse
-from bot.agents.replay import Recorder, Recording, ReplayAgent
+from bot.agents.replay import Recording, ReplayAgent, key_of
 from bot.agents.replies import WrittenCode
 from bot.errors import ConfigError
 
@@ -86,34 +86,28 @@ async def test_a_recorded_answer_that_does_not_fit_the_schema_is_a_failure(
     assert reply.outcome is Outcome.FAILED
 
 
-class _Live:
-    """An agent on a model that thinks for itself, as far as the recorder can tell."""
+async def live(brief: Brief) -> Reply:
+    """A run of the built-in agent on a model that thinks for itself."""
 
-    name = "llm (scripted)"
+    def speak(messages: list[ModelMessage], _: AgentInfo) -> ModelResponse:
+        if len(messages) == 1:
+            words = {"path": "new.txt", "content": brief.run_id}
+            return ModelResponse(parts=[ToolCallPart("write_file", words)])
+        return ModelResponse(parts=[ToolCallPart(OUTPUT_TOOL, {"summary": brief.run_id})])
 
-    async def run(self, brief: Brief, emit: Emit) -> Reply:
-        def speak(messages: list[ModelMessage], _: AgentInfo) -> ModelResponse:
-            if len(messages) == 1:
-                words = {"path": "new.txt", "content": brief.run_id}
-                return ModelResponse(parts=[ToolCallPart("write_file", words)])
-            return ModelResponse(parts=[ToolCallPart(OUTPUT_TOOL, {"summary": brief.run_id})])
-
-        return await converse(FunctionModel(speak), brief, emit)
+    return await converse(FunctionModel(speak), brief, lambda _: None)
 
 
-async def test_a_real_run_is_recorded_and_plays_again(
-    brief: MakeBrief, checkout: Path, tmp_path: Path
-) -> None:
-    path = tmp_path / "recorded.json"
-    live = Recorder(_Live(), path)
+async def test_the_session_of_a_real_run_plays_again(brief: MakeBrief, checkout: Path) -> None:
+    runs = {}
     for run_id in ("t/CODE_IMPLEMENTATION/1", "t/CODE_IMPLEMENTATION/2"):
-        await live.run(brief(run_id=run_id), lambda _: None)
+        asked = brief(run_id=run_id)
+        runs[key_of(asked)] = json.loads((await live(asked)).session)
     (checkout / "new.txt").unlink()
-    agent = ReplayAgent(Recording.load(path))
+    agent = ReplayAgent(Recording.model_validate({"runs": runs}))
     reply = await agent.run(brief(run_id="other/CODE_IMPLEMENTATION/2"), lambda _: None)
     assert reply.output == WrittenCode(summary="t/CODE_IMPLEMENTATION/2")
     assert (checkout / "new.txt").read_text() == "t/CODE_IMPLEMENTATION/2"
-    assert Recording.load(path).about == "llm (scripted)"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from enum import StrEnum
 
 from bot.domain import Cause, Outcome, Phase, Role, Status, WaitFor
-from bot.effects import EffectKind, EffectState
+from bot.effects import EffectState
 from bot.events import Event
 from bot.github.readers import _READERS
 from bot.workflow.report.failures import FAILURES
@@ -42,12 +42,6 @@ def roles() -> str:
 
 def effect_states() -> str:
     return _plain(EffectState, "State")
-
-
-def effects_not_made() -> str:
-    """The kinds of effect that no part makes."""
-    made = members_used(EffectKind, outside=("effects.py",))
-    return "\n".join(f"- {code(kind)}" for kind in EffectKind if kind.value not in made) or "None."
 
 
 def causes() -> str:

@@ -20,7 +20,6 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "statuses": from_domain.statuses,
     "outcomes": from_domain.outcomes,
     "roles": from_domain.roles,
-    "effects-not-made": from_domain.effects_not_made,
     "effect-states": from_domain.effect_states,
     "causes": from_domain.causes,
     "waits": from_domain.waits,

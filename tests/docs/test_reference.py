@@ -22,7 +22,7 @@ from tests.docs.from_config import keys
 from tests.docs.from_domain import event_names
 from tests.docs.generate import BLOCKS, pages, wanted
 from tests.docs.pages import text_of
-from tests.docs.source import BOT, matched_classes
+from tests.docs.source import BOT, matched_classes, members_used
 from tests.web.house import opened_house
 
 REFERENCE = DOCS / "reference"
@@ -79,6 +79,7 @@ def test_every_event_says_what_becomes_of_it() -> None:
 def test_every_kind_of_effect_has_its_natural_key() -> None:
     table = text_of(DOCS / "reliability.md").split("## Every effect", 1)[1].split("## ", 1)[0]
     assert [m["name"] for m in ROW.finditer(table)] == [kind.value for kind in EffectKind]
+    assert members_used(EffectKind, outside=("effects.py",)) == set(EffectKind), "all are made"
 
 
 def test_the_picture_of_the_states_shows_where_every_verdict_leads() -> None:

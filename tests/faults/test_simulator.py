@@ -34,7 +34,6 @@ from tests.faults.wire import Trouble
 ALL = os.environ.get("FAULTS") == "all"
 STRIDE = 1 if ALL else 41
 SECONDS = 600.0 if ALL else 10.0  #: of random histories
-NEVER_ASKED = ("apply_worktree", "head", "ls_remote")  #: by phases, of git
 UNANSWERED = ["502 after", "reset after", "504 after", "HTML with 200 after"]
 DISPATCH = "^POST .*/dispatches$"
 DISTURBED = 306  #: a seed with trouble, and soon told
@@ -220,7 +219,7 @@ def test_any_write_may_be_applied_and_never_answered(kind: str) -> None:
 
 def test_the_simulated_git_answers_every_question_that_the_bots_own_does() -> None:
     asked = {name for name in dir(Git) if not name.startswith("_")}
-    missing = asked - vars(SimGit).keys() - {"mirror_path", *NEVER_ASKED}
+    missing = asked - vars(SimGit).keys() - {"mirror_path", "head"}
     assert missing == set(), "it would start a process on mirrors that are not there"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import BadOutput, Conflict, Refused
+from bot.github.changes import Changes
 from bot.github.git import Commit, Git, Signature
 from bot.github.git_process import git as run
 from bot.github.names import BadName
@@ -55,6 +56,13 @@ def origin(tmp_path: Path) -> Path:
 @pytest.fixture
 def git(tmp_path: Path) -> Git:
     return Git(tmp_path / "git")
+
+
+async def taken(git: Git, agents: Path, ours: Path) -> Changes:
+    """What an agent left behind, brought into our clone as the workspace does it."""
+    changes = await git.changed(agents, repo=ours, sha=await git.head(ours))
+    await git.apply(ours, changes)
+    return changes
 
 
 async def clone_of(git: Git, origin: Path, name: str = "clone", branch: str = "work") -> Path:
@@ -237,8 +245,7 @@ async def test_a_push_makes_the_branch_and_may_be_repeated(git: Git, origin: Pat
     assert made is not None
     for _ in range(2):
         await git.push(clone, str(origin), "chimera/1", made.sha, expected=None)
-    assert await git.ls_remote(str(origin), "chimera/1") == made.sha
-    assert await git.ls_remote(str(origin), "1") is None
+    assert sh(origin, "rev-parse", "chimera/1") == made.sha
 
 
 async def test_a_push_over_a_branch_that_a_person_moved_is_refused(git: Git, origin: Path) -> None:
@@ -314,7 +321,7 @@ async def test_an_agents_changes_are_read_as_data_and_committed_elsewhere(
     (agents / "deep" / "er" / "ümläut.txt").write_text("ü")
     (agents / "__pycache__").mkdir()
     (agents / "__pycache__" / "x.pyc").write_bytes(b"\0")
-    changes = await git.apply_worktree(agents, ours)
+    changes = await taken(git, agents, ours)
     assert sorted(f.path for f in changes.files) == [
         "app.py",
         "deep/er/ümläut.txt",
@@ -338,7 +345,7 @@ async def test_an_agents_own_commits_and_configuration_do_not_count(git: Git, or
     sh(agents, "commit", "--quiet", "--all", "--message=mine")
     sh(agents, "config", "core.worktree", "/")
     sh(agents, "config", "core.excludesFile", "/dev/null")
-    changes = await git.apply_worktree(agents, ours)
+    changes = await taken(git, agents, ours)
     assert [f.path for f in changes.files] == ["app.py"]
 
 
@@ -357,7 +364,7 @@ async def test_what_tools_leave_behind_is_no_part_of_a_change_unless_it_was_ther
         (agents / folder / "x.pyc").write_bytes(b"\0")
         (agents / folder / "y.js").write_text("2\n")
     (agents / "node_modules" / "ours.js").write_text("2\n")
-    changes = await git.apply_worktree(agents, ours)
+    changes = await taken(git, agents, ours)
     assert [f.path for f in changes.files] == ["node_modules/ours.js"]
 
 
@@ -399,7 +406,7 @@ async def test_filters_that_an_agent_configures_do_not_run(
     sh(agents, "add", "app.py")
     assert ran.exists(), "the trap would have sprung"
     ran.unlink()
-    await git.apply_worktree(agents, ours)
+    await taken(git, agents, ours)
     made = await commit(git, ours)
     assert made is not None
     await git.diff(ours, made.parents[0], made.sha)
@@ -415,7 +422,7 @@ async def test_a_git_directory_in_other_letters_is_refused_too(
     (agents / name).mkdir()
     (agents / name / "config").write_text("[core]\n")
     with pytest.raises(BadOutput):
-        await git.apply_worktree(agents, ours)
+        await taken(git, agents, ours)
 
 
 async def test_links_and_pipes_are_refused_by_name(git: Git, origin: Path) -> None:
@@ -457,7 +464,7 @@ async def test_a_file_may_become_a_directory_and_the_other_way_round(
     (agents / "docs" / "guide.md").unlink()
     (agents / "docs").rmdir()
     (agents / "docs").write_text("now a file\n")
-    await git.apply_worktree(agents, ours)
+    await taken(git, agents, ours)
     assert (ours / "app.py" / "inner.py").read_text() == "y = 1\n"
     assert (ours / "docs").read_text() == "now a file\n"
 

@@ -52,7 +52,6 @@ CALLS: dict[str, Call] = {
     "edited_at": lambda r: r.edited_at(1),
     "create_issue": lambda r: r.create_issue(title="t", body="b", labels=["chimera"]),
     "close_issue": lambda r: r.close_issue(1),
-    "reopen_issue": lambda r: r.reopen_issue(1),
     "comments": lambda r: r.comments(1, since="2026-01-01T00:00:00Z"),
     "create_comment": lambda r: r.create_comment(1, "b"),
     "edit_comment": lambda r: r.edit_comment(9, "b"),
@@ -65,7 +64,6 @@ CALLS: dict[str, Call] = {
     "react_to_comment": lambda r: r.react_to_comment(9, "rocket"),
     "react_to_review": lambda r: r.react_to_review("PRR_1", "rocket"),
     "unreact_to_issue": lambda r: r.unreact_to_issue(1, 3),
-    "unreact_to_comment": lambda r: r.unreact_to_comment(9, 3),
     "history": lambda r: r.history(1),
     "create_pull": lambda r: r.create_pull(title="t", head=BRANCH, base="main", body="b"),
     "pull": lambda r: r.pull(2),
@@ -108,7 +106,6 @@ CALLS: dict[str, Call] = {
     "branch_sha": lambda r: r.branch_sha(BRANCH),
     "create_branch": lambda r: r.create_branch(BRANCH, SHA),
     "add_file": lambda r: r.add_file("docs/a b.md", b"x", branch=BRANCH, message="m"),
-    "delete_branch": lambda r: r.delete_branch(BRANCH),
     "tree_of": lambda r: r.tree_of(SHA),
     "file": lambda r: r.file(".github/chimera.yml", ref="main", limit=100),
     "rules": lambda r: r.rules(BRANCH),
@@ -124,7 +121,6 @@ APP_CALLS: dict[str, Callable[[App], Awaitable[Any]]] = {
     "deliveries": lambda a: a.deliveries(),
     "redeliver": lambda a: a.redeliver(12),
     "hook": lambda a: a.hook(),
-    "set_hook": lambda a: a.set_hook(url="https://bot.test/webhook", secret="s" * 20),
 }
 
 
@@ -281,7 +277,7 @@ async def test_a_pull_request_is_read_as_it_is() -> None:
         "user": None,
     }
     pull = await answering(200, body)[0].pull(2)
-    assert (pull.body, pull.mergeable, pull.merge_sha, pull.head_repo_id) == ("", None, "", 0)
+    assert (pull.body, pull.mergeable, pull.merge_sha) == ("", None, "")
     assert pull.author == Actor(login="ghost", id=0)
     merged = body | {"merged": True, "merged_at": "2026-01-01T00:00:00Z", "mergeable": False}
     again = await answering(200, merged)[0].pull(2)
