@@ -103,15 +103,10 @@ async def git(
         argv.append(f"--git-dir={git_dir}")
     if work_tree is not None:
         argv.append(f"--work-tree={work_tree}")
-    process = await asyncio.create_subprocess_exec(
-        *argv,
-        *args,
+    process = await _started(
+        [*argv, *args],
         cwd=work_tree if work_tree is not None else git_dir,
         env=_environment(remote, token) | dict(env or {}),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
     )
     try:
         async with asyncio.timeout(timeout_s):
@@ -127,6 +122,37 @@ async def git(
 def is_local(remote: str) -> bool:
     """Whether a remote is a directory of this machine."""
     return remote.startswith("/")
+
+
+async def _started(
+    argv: Sequence[str], *, cwd: Path | None, env: Mapping[str, str]
+) -> asyncio.subprocess.Process:
+    """A git in a session of its own; cancelled meanwhile, it ends the whole session.
+
+    Left to itself, a start that is cancelled would end git and none of its helpers, or wait for
+    ever for the pipes that it has not joined yet (asyncio's `base_subprocess.py`, `_try_finish`).
+    """
+    starting = asyncio.create_task(
+        asyncio.create_subprocess_exec(
+            *argv,
+            cwd=cwd,
+            env=env,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.shield(_abandon(starting))
+        raise
+
+
+async def _abandon(starting: "asyncio.Task[asyncio.subprocess.Process]") -> None:
+    with contextlib.suppress(OSError):  # there is no git
+        await _end(await starting)
 
 
 async def _talk(

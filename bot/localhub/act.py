@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bot.localhub.processes import started
+
 LINE_LIMIT = 16 * 1024 * 1024  #: asyncio's own limit of 64 KiB is less than a step may print
 STOP_GRACE_S = 5.0
 CHECKOUT = Path(__file__).parent / "checkout_action"
@@ -122,14 +124,12 @@ class Execution:
         own (``setsid``) lives on, as a deployed service should.
         """
         _write(self.order)
-        process = await asyncio.create_subprocess_exec(
-            *command(self.order),
+        process = await started(
+            command(self.order),
             cwd=self.order.checkout,
             env=environment(self.order.scratch),
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
             limit=LINE_LIMIT,
         )
         self.pid = process.pid

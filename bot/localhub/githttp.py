@@ -18,6 +18,7 @@ from bot.localhub.auth import Actor
 from bot.localhub.calls import Calls, Exchange
 from bot.localhub.errors import Refused, forbidden, not_found
 from bot.localhub.gitrepo import CLEAN, NULL_SHA, all_refs, git
+from bot.localhub.processes import ended, started
 from bot.localhub.rest_git import touches_workflows
 from bot.localhub.state import Repository
 from bot.localhub.world import World
@@ -174,21 +175,19 @@ async def _read(request: Request) -> bytes:
 
 async def _backend(repo: Repository, rest: str, request: Request, body: bytes) -> Response:
     """Run git's own CGI program and turn its answer into a response."""
-    process = await asyncio.create_subprocess_exec(
-        *("git", "http-backend"),
+    process = await started(
+        ("git", "http-backend"),
         env=_cgi(repo, rest, request, len(body)),
         stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        start_new_session=True,  # a terminal's Ctrl-C is for the hub
     )
     try:
         async with asyncio.timeout(TIMEOUT_S):
             out, _ = await process.communicate(body)
     except TimeoutError as error:
-        process.kill()
-        await process.wait()
         raise Refused(504, "git took too long") from error
+    finally:
+        await asyncio.shield(ended(process))
     head, _, content = out.partition(b"\r\n\r\n")
     headers = dict(line.split(": ", 1) for line in head.decode("latin-1").split("\r\n") if line)
     status = int(headers.pop("Status", "200").split(" ")[0])

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -74,7 +75,7 @@ async def test_the_token_is_sent_as_basic_auth_and_found_nowhere_else(tmp_path: 
 async def test_without_a_token_nothing_is_sent(tmp_path: Path) -> None:
     async with serving(Remote("404 Not Found")) as remote:
         with pytest.raises(Refused):
-            await Git(tmp_path).ls_remote(remote.url, "main")
+            await Git(tmp_path).branches(remote.url, "main")
     assert "Authorization" not in remote.requests[0]
 
 
@@ -93,7 +94,7 @@ async def test_what_the_remote_answers_is_told_apart(
 ) -> None:
     async with serving(Remote(status)) as remote:
         with pytest.raises(error):
-            await Git(tmp_path).ls_remote(remote.url, "main", TOKEN)
+            await Git(tmp_path).branches(remote.url, "main", TOKEN)
 
 
 @pytest.mark.parametrize("status", ["301 Moved Permanently", "302 Found", "307 No", "308 No"])
@@ -120,7 +121,7 @@ async def speak(git: Git, verb: str, mirror: Path, url: str) -> None:
         case "push":
             await git.push(mirror, url, "main", "a" * 40, expected=None, token=TOKEN)
         case "ls-remote":
-            await git.ls_remote(url, "main", TOKEN)
+            await git.branches(url, "main", TOKEN)
 
 
 async def test_nobody_there_is_transient_for_a_fetch_and_for_a_push(tmp_path: Path) -> None:
@@ -157,13 +158,34 @@ async def test_a_push_without_a_readable_answer_is_uncertain(tmp_path: Path) -> 
 
 async def test_a_cancelled_call_ends_git_and_its_helpers(tmp_path: Path) -> None:
     async with silence() as (url, arrived):
-        call = asyncio.create_task(Git(tmp_path).ls_remote(url, "main", TOKEN))
+        call = asyncio.create_task(Git(tmp_path).branches(url, "main", TOKEN))
         async with asyncio.timeout(10):
             await arrived.wait()
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
         await gone(url)
+
+
+@pytest.mark.parametrize("turns", range(3, 14))
+async def test_a_call_that_is_cancelled_while_git_starts_ends_git_and_its_helpers(
+    tmp_path: Path, turns: int
+) -> None:
+    """So many turns of the event loop after it has begun, on a machine that is slow just then."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/x.git"
+        call = asyncio.create_task(Git(tmp_path).branches(url, "main", TOKEN))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        connection, _ = server.accept()  # the loop stands still, git does not
+        with connection:
+            assert connection.recv(4096).startswith(b"GET /x.git/info/refs")
+            call.cancel()
+            async with asyncio.timeout(20):
+                with pytest.raises(asyncio.CancelledError):
+                    await call
+            await gone(url)
 
 
 async def test_the_deadline_ends_git_and_its_helpers() -> None:
