@@ -17,6 +17,10 @@ from bot.localhub.state_apps import App, Delivery
 from bot.localhub.types import Clock
 
 TIMEOUT_S = 10.0  #: GitHub gives up after ten seconds
+#: Who is given up while it waits for one of so many connections leaves httpcore 1.0.9 one that is
+#: neither used nor free, and after a burst of them nothing would be delivered any more. None is
+#: kept: a request that is given up while it closes those that have ended leaves the rest open.
+UNBOUNDED = httpx.Limits(max_connections=None, max_keepalive_connections=0)
 MAX_BODY = 25 * 1024 * 1024  #: GitHub does not send larger payloads at all
 
 Chance = float | Callable[[Delivery], bool]
@@ -124,7 +128,7 @@ class Webhooks:
     def _http(self) -> httpx.AsyncClient:
         if self._client is None:
             self._client = httpx.AsyncClient(
-                transport=self.transport, timeout=TIMEOUT_S, trust_env=False
+                transport=self.transport, timeout=TIMEOUT_S, trust_env=False, limits=UNBOUNDED
             )
         return self._client
 

@@ -1,14 +1,18 @@
 """Webhooks: signatures, the log, redelivery, bad lines; and scripted faults of the API."""
 
+import asyncio
 import hashlib
 import hmac
 import json
 import time
 
 import httpx
+import psutil
 import pytest
 
 from tests.localhub.shop import Shop
+
+BURST = 120  #: more than the connections that httpx opens unless it is told
 
 
 async def test_a_delivery_is_signed_over_its_raw_bytes(shop: Shop) -> None:
@@ -92,6 +96,67 @@ async def test_deliveries_start_in_the_order_of_events(shop: Shop) -> None:
     await shop.hub.settle()
     titles = [json.loads(body)["issue"]["title"] for _, body in shop.inbox.got[start:]]
     assert titles == [str(number) for number in range(20)]
+
+
+async def test_no_delivery_of_a_burst_waits_for_another_to_be_answered(shop: Shop) -> None:
+    await shop.hub.settle()
+    all_there, there = asyncio.Event(), 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal there
+        await reader.readuntil(b"\r\n\r\n")
+        there += 1
+        if there == BURST:
+            all_there.set()
+        await all_there.wait()
+        writer.write(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0, backlog=BURST) as server:
+        shop.app.hook_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        shop.hub.webhooks.transport = None
+        await shop.hub.webhooks.aclose()
+        for number in range(BURST):
+            await shop.writer.open_issue(shop.repo, f"{number}")
+        await shop.hub.settle()
+    assert [one.status for one in shop.hub.deliveries[-BURST:]] == ["OK"] * BURST
+
+
+@pytest.mark.parametrize("turns", range(1, 7))
+async def test_a_line_that_is_closed_leaves_no_connection_to_who_has_gone(
+    shop: Shop, turns: int
+) -> None:
+    """So many turns of the event loop after a delivery to a server that has ended just before."""
+    hooks, ends = shop.hub.webhooks, list[asyncio.StreamWriter]()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ends.append(writer)
+        await reader.readuntil(b"\r\n\r\n")
+        while len(ends) < 3:  # noqa: ASYNC110 - all at once, so that each has its own connection
+            await asyncio.sleep(0.01)
+        writer.write(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n")
+
+    await shop.hub.settle()
+    hooks.transport = None
+    await hooks.aclose()
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    shop.app.hook_url = f"http://127.0.0.1:{port}/"
+    for number in range(3):
+        await shop.writer.open_issue(shop.repo, f"{number}")
+    await shop.hub.settle()
+    server.close()
+    for end in ends:
+        end.close()
+        await end.wait_closed()
+    await shop.writer.open_issue(shop.repo, "3")
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    await hooks.aclose()
+    await asyncio.sleep(0)  # a closed connection ends with the next turn
+    left = psutil.Process().net_connections("tcp")
+    assert [one for one in left if one.raddr and one.raddr.port == port] == []
 
 
 async def test_a_fault_spoils_the_answer_before_or_after_the_write(shop: Shop) -> None:
