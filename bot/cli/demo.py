@@ -1,5 +1,6 @@
 """`chimera demo`."""
 
+import os
 from pathlib import Path
 
 import click
@@ -39,11 +40,16 @@ def demo(
 ) -> None:
     """Take a labelled issue through all seven phases, on a GitHub of this machine.
 
+    Of the settings it heeds CHIMERA_CAGE alone: `none` plays it without a sandbox, where there is
+    none to be had, and says so.
+
     Exits 0 when it ends COMPLETED, 1 when it ends otherwise, 69 without a sandbox or without git.
     Ctrl-C ends everything that was started; the exit code is 130 then.
     """
     from bot import log
     from bot.cli.interrupts import until_interrupted
+    from bot.config.choices import CageKind
+    from bot.config.environment import load_settings
     from bot.demo.sample import alterations
     from bot.demo.story import DemoOptions, run_demo
     from bot.workflow.report.words import hanging
@@ -53,8 +59,14 @@ def demo(
             click.echo(hanging(f"{name:<22}  ", about))
         return
     log.set_up(level="ERROR", json=False)
+    heeded = {name: value for name, value in os.environ.items() if name == "CHIMERA_CAGE"}
     options = DemoOptions(
-        keep=keep, ask=approve == "ask", alter=alter, session=session, directory=directory
+        keep=keep,
+        ask=approve == "ask",
+        alter=alter,
+        session=session,
+        directory=directory,
+        caged=load_settings(heeded).cage is not CageKind.NONE,
     )
     document = until_interrupted(run_demo(options, say))
     if as_json:

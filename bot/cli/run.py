@@ -64,6 +64,7 @@ def run(
     from bot import log
     from bot.cli.interrupts import until_interrupted
     from bot.cli.run_words import document, exit_code, next_step, rows, teller
+    from bot.config.choices import CageKind
     from bot.config.environment import load_settings
     from bot.errors import InputError
     from bot.workflow.local_run import run_local
@@ -77,7 +78,15 @@ def run(
     text = sys.stdin.read() if feature == "-" else feature
     layer = (str(file), file.read_bytes()) if file is not None else None
     done = until_interrupted(
-        run_local(repo, text, agents, target_url=target_url, config=layer, tell=teller())
+        run_local(
+            repo,
+            text,
+            agents,
+            target_url=target_url,
+            config=layer,
+            caged=settings.cage is not CageKind.NONE,
+            tell=teller(),
+        )
     )
     if as_json:
         emit(document(done))

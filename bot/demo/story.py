@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bot.agents.cage import Cage
+from bot.agents.cage import Cage, CageKind
 from bot.agents.replay import Recording, ReplayAgent
 from bot.demo import hubview, sample
 from bot.demo.ports import free_ports
@@ -46,6 +46,7 @@ class DemoOptions:
     alter: str = ""  #: one recorded answer is altered
     session: Path | None = None  #: another recording
     directory: Path | None = None  #: keep everything there
+    caged: bool = True  #: False: without a sandbox
 
 
 async def run_demo(options: DemoOptions, say: Say) -> dict[str, Any]:
@@ -56,7 +57,7 @@ async def run_demo(options: DemoOptions, say: Say) -> dict[str, Any]:
         recording = options.session or sample.recording(options.alter)
         recorded = await asyncio.to_thread(Recording.load, recording)
         agent = ReplayAgent(recorded)
-        cage = await Cage.open()
+        cage = await Cage.open(CageKind.BUBBLEWRAP if options.caged else CageKind.NONE)
         deploys = folder / "deploys"
         stack.push_async_callback(stop_what_was_deployed, deploys)
         hub, owner, repository = await stack.enter_async_context(

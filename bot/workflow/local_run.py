@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bot.agents.cage import Cage, CageKind
 from bot.domain import JournalLine, Phase, Task
 from bot.errors import NotFound
 from bot.github.changes import Change as FileChange
@@ -59,6 +60,7 @@ async def run_local(
     *,
     target_url: str = "",
     config: tuple[str, bytes] | None = None,
+    caged: bool = True,
     tell: Teller = SILENT,
     now: Callable[[], float] = time.time,
 ) -> LocalRun:
@@ -68,7 +70,8 @@ async def run_local(
     for a broken chimera.yml or a missing agent, CageMissing.
     """
     task = create_chimera_task(feature=feature, target_url=target_url, now=now)
-    async with local_parts(repository, agents, now=now, config=config) as parts:
+    cage = None if caged else await Cage.open(CageKind.NONE)
+    async with local_parts(repository, agents, now=now, config=config, cage=cage) as parts:
         await _announce(parts, task, tell)
         running = asyncio.create_task(_executor(parts, now).execute_workflow(task))
         try:
@@ -81,12 +84,12 @@ async def run_local(
         finally:
             await _ended(running)
         journal = tuple(await parts.queue.journal(task.id))
-        cage = parts.tools.cage.describe()
-        sha = await _leave_evidence(parts, task, journal, cage)
+        where = parts.tools.cage.describe()
+        sha = await _leave_evidence(parts, task, journal, where)
         stored = await parts.tools.lasting.transcripts(task.id)
         runs = [unpacked(text) for text in stored.values()]
         record = await keep(repository, Record(task=task, journal=journal, runs=runs))
-        return LocalRun(task=task, journal=journal, cage=cage, evidence_sha=sha, record=record)
+        return LocalRun(task=task, journal=journal, cage=where, evidence_sha=sha, record=record)
 
 
 def _executor(parts: LocalParts, now: Callable[[], float]) -> ChimeraExecutor:

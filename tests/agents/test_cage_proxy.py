@@ -51,6 +51,20 @@ async def test_a_test_uses_the_address_of_a_local_staging_as_it_stands(
     assert "Connection refused" in ran.text
 
 
+async def test_who_is_not_caged_reaches_a_local_staging_without_a_way_of_ours(
+    checkout: Path, servers: tuple[int, int]
+) -> None:
+    one, _ = servers
+    async with reach(f"http://127.0.0.1:{one}/", caged=False) as out:
+        ran = await (await Cage.open("none")).run(
+            f'python -c "{GET.format(f"http://127.0.0.1:{one}/")}"',
+            workspace=checkout,
+            network=out.ways,
+            env=out.env,
+        )
+    assert f"port {one} got GET / HTTP/1.1" in ran.text
+
+
 async def test_a_proxy_opens_what_is_listed_and_refuses_the_rest(
     cage: Cage, checkout: Path, servers: tuple[int, int]
 ) -> None:
