@@ -29,6 +29,7 @@ from bot.errors import MachineFailed
 BRIDGE = Path(__file__).parent / "inside" / "bridge.py"
 OWN_TASKS = 2  #: the sandbox's own processes in the tree
 _NICE = 10  #: our watch must get its turn when a cage is full of runnable processes
+_OOM_MORE = 500  #: as GitHub's own runner has it for its steps: half of the memory there is
 _BOUND_S = 10.0  #: for the first process inside to bind its life to ours
 _LOOK_S = 0.0003  #: between two looks at how far it is
 MAX_REPORT = 4096  #: bytes; bubblewrap's are some hundred
@@ -268,8 +269,21 @@ def _bound(pid: int, limits: CageLimits, group: Path | None) -> None:
     ):
         resource.prlimit(pid, kind, (value, value))
     os.setpriority(os.PRIO_PROCESS, pid, _NICE)
+    _ended_first(pid)
     if group is not None:
         join_group(group, pid)
+
+
+def _ended_first(pid: int) -> None:
+    """When memory runs out, the kernel's choice is what runs in a cage, and not the server.
+
+    It takes whoever uses most, so tests of many small processes would cost the server its life.
+    Source: proc_pid_oom_score_adj(5); not below our own, which takes a privilege.
+    """
+    with contextlib.suppress(OSError):
+        ours = int(Path("/proc/self/oom_score_adj").read_text(encoding="ascii"))
+        more = min(1000, ours + _OOM_MORE)
+        Path(f"/proc/{pid}/oom_score_adj").write_text(str(more), encoding="ascii")
 
 
 def _memory_file(stack: contextlib.ExitStack, content: bytes) -> int:

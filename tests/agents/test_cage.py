@@ -44,6 +44,11 @@ def processes_with(mark: str) -> list[str]:
     return found
 
 
+def own_oom_score() -> int:
+    """What is added to our own use of memory when the kernel looks for somebody to end."""
+    return int(Path("/proc/self/oom_score_adj").read_text())
+
+
 async def test_a_command_runs_on_the_checkout_and_its_words_come_back(
     cage: Cage, checkout: Path
 ) -> None:
@@ -57,6 +62,13 @@ async def test_the_repository_s_own_tests_find_an_interpreter(cage: Cage, checko
     ran = await cage.run("python -m pytest -q -p no:cacheprovider", workspace=checkout)
     assert ran.ok, ran.text
     assert "1 passed" in ran.text
+
+
+async def test_when_memory_runs_out_the_kernel_ends_the_cage_before_us(
+    cage: Cage, checkout: Path
+) -> None:
+    ran = await cage.run("cat /proc/self/oom_score_adj", workspace=checkout)
+    assert int(ran.stdout) == min(1000, own_oom_score() + 500)
 
 
 async def test_stdin_and_arguments_arrive_as_they_are(cage: Cage, checkout: Path) -> None:

@@ -7,6 +7,8 @@ hub, its runs and whatever they deploy are this process and its children, and do
 import asyncio
 import json
 import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,24 +67,34 @@ def bench(*, quick: bool) -> Bench:
 async def grown(more: int) -> Reading:
     """As many repositories as workflows, all on one hub; a server with one slot."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        places = [folder / f"deploys-{number}" for number in range(1 + more)]
-        variables = [deployed_to(place) for place in places]
-        try:
-            async with hub_with(folder, sample.files(), variables[0], "ada") as (hub, ada, first):
-                others = await more_shops(hub, variables[1:])
-                port = free_port()
-                app = await register(hub, f"http://127.0.0.1:{port}/webhook")
-                with spawned.server(port, folder, _environment(hub, app)) as server:
-                    await asyncio.to_thread(spawned.until_alive, server, port, folder)
-                    hub.install(app.id, "ada", [first, *others])
-                    return await _played(_Play(hub, ada, port, server.pid), first, others)
-        finally:
-            for place in places:
-                await stop_what_was_deployed(place)
+        async with at_work(Path(name), 1 + more, slots=1) as (play, repositories):
+            first, *others = repositories
+            return await _played(play, first, others)
 
 
-async def _played(play: "_Play", first: Repository, others: list[Repository]) -> Reading:
+@asynccontextmanager
+async def at_work(
+    folder: Path, count: int, *, slots: int, within: Sequence[str] = ()
+) -> AsyncIterator[tuple["Play", list[Repository]]]:
+    """A server in a process of its own, a hub in this one, and so many repositories on it."""
+    places = [folder / f"deploys-{number}" for number in range(count)]
+    variables = [deployed_to(place) for place in places]
+    try:
+        async with hub_with(folder, sample.files(), variables[0], "ada") as (hub, ada, first):
+            repositories = [first, *await more_shops(hub, variables[1:])]
+            port = free_port()
+            app = await register(hub, f"http://127.0.0.1:{port}/webhook")
+            given = _environment(hub, app, slots)
+            with spawned.server(port, folder, given, within=within) as server:
+                await asyncio.to_thread(spawned.until_alive, server, port, folder)
+                hub.install(app.id, "ada", repositories)
+                yield Play(hub, ada, port, server.pid), repositories
+    finally:
+        for place in places:
+            await stop_what_was_deployed(place)
+
+
+async def _played(play: "Play", first: Repository, others: list[Repository]) -> Reading:
     idle = await play.held()
     await play.complete([first])
     reading = {"idle_kib": idle, "first_kib": await play.held()}
@@ -94,7 +106,7 @@ async def _played(play: "_Play", first: Repository, others: list[Repository]) ->
 
 
 @dataclass(slots=True)
-class _Play:
+class Play:
     """Opens the issues, approves what waits for a person, and weighs the server."""
 
     hub: LocalHub
@@ -140,7 +152,7 @@ class _Play:
                     await self.owner.press(repository, run["id"], "approve")
 
 
-def _environment(hub: LocalHub, app: NewApp) -> dict[str, str]:
+def _environment(hub: LocalHub, app: NewApp, slots: int) -> dict[str, str]:
     recorded = {"use": "replay", "recording": str(sample.recording())}
     return {
         "CHIMERA_API_URL": hub.api_url,
@@ -150,6 +162,6 @@ def _environment(hub: LocalHub, app: NewApp) -> dict[str, str]:
         "CHIMERA_WEBHOOK_SECRET": app.webhook_secret,
         "CHIMERA_WRITE_SPACING_S": "0",
         "CHIMERA_QUIET_S": "1",
-        "CHIMERA_MAX_CONCURRENT": "1",
+        "CHIMERA_MAX_CONCURRENT": str(slots),
         "CHIMERA_AGENTS": json.dumps({role.value: recorded for role in Role}),
     }

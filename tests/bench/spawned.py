@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.bench import wire
@@ -18,16 +18,19 @@ NOTHING: Mapping[str, str] = {}
 
 @contextlib.contextmanager
 def server(
-    port: int, folder: Path, more: Mapping[str, str] = NOTHING
+    port: int, folder: Path, more: Mapping[str, str] = NOTHING, *, within: Sequence[str] = ()
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """A fresh server on a fresh data directory; its log is `folder/log`."""
+    """A fresh server on a fresh data directory; its log is `folder/log`.
+
+    `within` is what execs it, such as `taskset`.
+    """
     env = {
         **os.environ,
         "CHIMERA_WEBHOOK_SECRET": wire.SECRET,
         "CHIMERA_DATA_DIR": str(folder / "data"),
         **more,
     }
-    argv = [sys.executable, "-m", "bot", "serve", "--port", str(port)]
+    argv = [*within, sys.executable, "-m", "bot", "serve", "--port", str(port)]
     with (folder / "log").open("wb") as lines:
         process = subprocess.Popen(argv, env=env, stdout=lines, stderr=lines)
         try:
