@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from types import NoneType
 from typing import Any, TextIO
@@ -184,6 +185,38 @@ def set_up(*, level: str = "INFO", json: bool | None = None, stream: TextIO | No
         logger_factory=structlog.WriteLoggerFactory(out),
         cache_logger_on_first_use=False,
     )
+    logging.getLogger().addHandler(_FROM_LIBRARIES)
+
+
+class _FromLibraries(logging.Handler):
+    """What libraries tell the standard library's logging, asyncio among them, as lines of ours.
+
+    Python would print their words and tracebacks as they are, secrets included. The same words are
+    told once in `AGAIN_S`: of a connection that there is no file for, asyncio tells as often as its
+    backlog is long, two thousand times at once (`BaseSelectorEventLoop._accept_connection`).
+    """
+
+    AGAIN_S = 1.0
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._last = ("", -self.AGAIN_S)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            text, now = record.getMessage(), time.monotonic()
+            said, at = self._last
+            if text == said and now - at < self.AGAIN_S:
+                return
+            self._last = (text, now)
+            logger = get(record.name)
+            tell = logger.error if record.levelno >= logging.ERROR else logger.warning
+            tell(text, exc_info=record.exc_info)
+        except Exception:  # as every handler: to log must not break what logs
+            self.handleError(record)
+
+
+_FROM_LIBRARIES = _FromLibraries()  #: one, for the standard library keeps every one it is given
 
 
 def bound(name: str) -> str:
