@@ -5,7 +5,9 @@ from collections.abc import Sequence
 
 from bot.door import Opened
 from bot.tasks.daemon import Sweep
+from bot.tasks.lag import BEAT_S
 from bot.tasks.scaler import LOOK_EVERY_S, Scaler
+from bot.tasks.slots import Slots
 from bot.tasks.tally import Tally
 from bot.tasks.trend import QUEUE_DEPTH, SAMPLE_EVERY_S, Trends
 from bot.workflow.context import Contexts, Tools
@@ -70,7 +72,9 @@ def sharing_of(opened: Opened, tools: Tools, contexts: Contexts) -> Sequence[Swe
     return (Sweep(name="share", every_s=SHARE_EVERY_S, everywhere=True, run=sharing.look),)
 
 
-def measures_of(tools: Tools, trends: Trends, tally: Tally, scaler: Scaler) -> Sequence[Sweep]:
+def measures_of(
+    tools: Tools, trends: Trends, tally: Tally, scaler: Scaler, slots: Slots
+) -> Sequence[Sweep]:
     """Looks at the queue and at the machine."""
 
     async def sample() -> None:
@@ -79,5 +83,7 @@ def measures_of(tools: Tools, trends: Trends, tally: Tally, scaler: Scaler) -> S
     return (
         Sweep(name="sample", every_s=SAMPLE_EVERY_S, run=sample),
         Sweep(name="count", every_s=SAMPLE_EVERY_S, everywhere=True, run=tally.counted),
+        Sweep(name="lag", every_s=BEAT_S, everywhere=True, run=scaler.lag.beat),
         Sweep(name="scale", every_s=LOOK_EVERY_S, everywhere=True, run=scaler.look),
+        Sweep(name="slots", every_s=LOOK_EVERY_S, everywhere=True, run=slots.look),
     )

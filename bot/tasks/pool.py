@@ -42,7 +42,7 @@ class PoolMetrics(TypedDict):
     slots_max: int
     scaling: str  #: why there are as many as there are; empty where the number is fixed
     active: int
-    utilisation: float  #: active ÷ slots, 0–1
+    utilisation: float  #: active ÷ slots, at most 1: what runs above fewer slots goes on
     queue_depth: int
     draining: bool
     total_workflows_processed: int  #: taken to an end here
@@ -150,7 +150,7 @@ class ExecutorPool:
             slots_max=self.bounds[1],
             scaling=self.why,
             active=self.active,
-            utilisation=self.active / self.slots if self.slots else 0.0,
+            utilisation=min(1.0, self.active / self.slots) if self.slots else 0.0,
             queue_depth=await self._queue.depth(),
             draining=self._draining,
             total_workflows_processed=sum(ended.values()),

@@ -1,19 +1,18 @@
 """The pool's size follows the queue and the machine: a look every few seconds."""
 
-import asyncio
-import time
 from pathlib import Path
 
 import psutil
 
 from bot import log
 from bot.tasks.base import Clock
+from bot.tasks.confines import memory_in_use
+from bot.tasks.lag import Lag
 from bot.tasks.pool import ExecutorPool
 from bot.tasks.queue import TaskQueue
 from bot.tasks.scaling import Decision, Demand, Pressure, Range, decide
 
 LOOK_EVERY_S = 5.0
-NAP_S = 0.02  #: slept to see how late the event loop wakes up
 
 _log = log.get("tasks.scaler")
 
@@ -26,6 +25,7 @@ class Scaler:
     ) -> None:
         self.allowed = allowed
         self.decision = Decision(slots=pool.slots, reason="as at the start")
+        self.lag = Lag()
         self._queue = queue
         self._pool = pool
         self._folder = folder
@@ -38,7 +38,7 @@ class Scaler:
             return
         before = self.decision
         demand = await self.demand()
-        pressure = await pressure_of(self._folder)
+        pressure = pressure_of(self._folder, lag_s=self.lag.take())
         self.decision = decide(before, self.allowed, demand, pressure, self._now())
         if self.decision.slots != before.slots:
             _log.info(
@@ -59,14 +59,11 @@ class Scaler:
         )
 
 
-async def pressure_of(folder: Path) -> Pressure:
+def pressure_of(folder: Path, *, lag_s: float) -> Pressure:
     """The machine as it is now; `folder` is where checkouts are made."""
-    asleep = time.perf_counter()
-    await asyncio.sleep(NAP_S)
-    lag_s = max(0.0, time.perf_counter() - asleep - NAP_S)
     return Pressure(
         cpu=psutil.cpu_percent() / 100,  # since the look before
-        memory=psutil.virtual_memory().percent / 100,
+        memory=max(psutil.virtual_memory().percent / 100, memory_in_use()),
         lag_s=lag_s,
         disk_free_mb=psutil.disk_usage(str(folder)).free / 1_048_576,
     )

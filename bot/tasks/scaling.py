@@ -9,7 +9,7 @@ some time passes before the opposite one, so that the number does not swing.
 from dataclasses import dataclass, replace
 
 CPU_ROOM, CPU_SHORT = 0.75, 0.95  #: of all cores, in the last seconds
-MEMORY_ROOM, MEMORY_SHORT = 0.75, 0.90  #: of the machine's, in use
+MEMORY_ROOM, MEMORY_SHORT = 0.75, 0.90  #: of the machine's, or of its limit for us, in use
 LAG_ROOM_S, LAG_SHORT_S = 0.1, 0.5  #: how late the event loop is
 DISK_SHORT_MB = 1024  #: free where checkouts are made
 LONG_WAIT_S = 60.0  #: of the first in the queue; then slots are added two at a time

@@ -124,6 +124,7 @@ async def test_a_real_pool_grows_with_its_queue_and_stops_nothing_when_it_shrink
                 await asyncio.sleep(0.01)
         pool.resize(3)
         assert pool.active == 4, "what runs is not touched"
+        assert (await pool.get_metrics())["utilisation"] == 1.0
         await scaler.look()
         assert scaler.decision.reason
         go_on.set()
@@ -137,8 +138,9 @@ async def test_a_lane_that_is_full_is_no_reason_for_a_slot(queue: TaskQueue) -> 
     assert await queue.next_wait() is None
 
 
-async def test_the_machine_can_be_read(tmp_path: Path) -> None:
-    seen = await pressure_of(tmp_path)
+def test_the_machine_can_be_read(tmp_path: Path) -> None:
+    seen = pressure_of(tmp_path, lag_s=0.2)
+    assert seen.lag_s == 0.2
     assert 0 <= seen.cpu <= 1
     assert 0 < seen.memory < 1
     assert seen.disk_free_mb > 0
