@@ -55,6 +55,11 @@ _HEARTBEAT = """
 UPDATE task SET lease_until = :lease_until
 WHERE id = :id AND fence = :fence AND status = 'RUNNING'
 """
+#: A step that was recorded a moment ago has let go of its claim itself; nobody took it away.
+_LET_GO = """
+SELECT 1 AS yes FROM task
+WHERE id = :id AND fence = :fence AND status <> 'RUNNING' AND lost = 0
+"""
 _HELD = "SELECT * FROM task WHERE id = :id AND fence = :fence AND status = 'RUNNING'"
 _LOST = "SELECT * FROM task WHERE status = 'RUNNING' AND lease_until <= :now"
 _OF_BOOT = """
@@ -119,11 +124,15 @@ class Claims(Group):
         return await self._store.read(work)
 
     async def heartbeat(self, claims: Iterable[tuple[str, int]]) -> set[str]:
-        """Renew the leases of these (id, fence); the ids that are still held."""
+        """Renew the leases of these (id, fence); the ids of those that nobody has lost."""
         until = self._now() + self.limits.lease_s
         wanted = [{"id": i, "fence": fence, "lease_until": until} for i, fence in claims]
         return await self._store.write(
-            lambda tx: {str(claim["id"]) for claim in wanted if tx.run(_HEARTBEAT, claim)}
+            lambda tx: {
+                str(claim["id"])
+                for claim in wanted
+                if tx.run(_HEARTBEAT, claim) or tx.one(_LET_GO, claim)
+            }
         )
 
     async def release(

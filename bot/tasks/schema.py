@@ -234,7 +234,15 @@ CREATE UNIQUE INDEX task_issue ON task
 CREATE INDEX task_turn ON task (lane, priority, enqueued_at) WHERE status = 'QUEUED' AND ready = 1;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _TRAIL, _PLACES, _DURATIONS, _TURNS)
+#: A task of a flood knows when it may begin, so that the next one can be told a later instant.
+_BEGINNINGS = """
+ALTER TABLE task ADD COLUMN begins_at REAL NOT NULL DEFAULT 0;
+UPDATE task SET begins_at = created_at;
+DROP INDEX task_created;
+CREATE INDEX task_begins ON task (repo_id, begins_at);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _TRAIL, _PLACES, _DURATIONS, _TURNS, _BEGINNINGS)
 
 
 def statements(migration: str) -> list[str]:

@@ -1,21 +1,29 @@
 """What the past says about durations and failures, for estimates and metrics."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bot.domain import Cause, Outcome, Phase, Status
+from bot.domain import Cause, Outcome, Phase, RepoRef, Status
 from bot.facts import Spend
 from bot.tasks.base import Group
 from bot.tasks.rows import spend_from
 from bot.tasks.store import Row, Tx
 
 WINDOW = 1000  #: tasks that ended last; older ones say little about the next
+NEAR = 50  #: the same of one repository
+MIN_HISTORY = 5  #: tasks that were in a phase, before an estimate of it is worth anything
 
 _PHASES = """
 SELECT journal.phase AS phase, sum(journal.seconds) AS seconds
 FROM (SELECT id FROM task WHERE finished_at IS NOT NULL
       ORDER BY finished_at DESC LIMIT :window) AS late
+JOIN journal ON journal.task_id = late.id GROUP BY late.id, journal.phase
+"""
+_NEAR = """
+SELECT journal.phase AS phase, sum(journal.seconds) AS seconds
+FROM (SELECT id FROM task WHERE repo_id = :repo_id AND finished_at IS NOT NULL
+      ORDER BY begins_at DESC LIMIT :near) AS late
 JOIN journal ON journal.task_id = late.id GROUP BY late.id, journal.phase
 """
 _WHOLE = """
@@ -24,9 +32,14 @@ WHERE finished_at IS NOT NULL AND started_at IS NOT NULL AND status = 'COMPLETED
 ORDER BY finished_at DESC LIMIT :window
 """
 _ENDED = """
-SELECT status, phase, coalesce(cause, '') AS cause, count(*) AS n FROM task
-WHERE finished_at IS NOT NULL GROUP BY status, phase, cause
-"""
+SELECT status, phase, cause, count(*) AS n FROM (
+    SELECT status, coalesce(cause, '') AS cause, CASE WHEN phase <> 'FAILED' THEN phase ELSE
+        coalesce((SELECT journal.phase FROM journal WHERE journal.task_id = task.id
+                  AND journal.phase <> 'FAILED' ORDER BY journal.n DESC LIMIT 1), phase)
+        END AS phase
+    FROM task WHERE finished_at IS NOT NULL) AS ended
+GROUP BY status, phase, cause
+"""  # the cursor of a failed task says no more than that it failed
 _RECORDED = """
 SELECT rowid AS place, phase, outcome, cause, seconds, spend_json FROM journal
 WHERE rowid > :after ORDER BY rowid LIMIT :limit
@@ -44,12 +57,15 @@ class Spread:
     p99_s: float
 
 
+Pace = Mapping[Phase, Spread]  #: how long each phase works
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failures:
     """How many tasks ended like this."""
 
     status: Status
-    phase: Phase  #: the one it failed in, or FAILED where the cursor has moved there
+    phase: Phase  #: the one it ended in; FAILED where no step of it was recorded
     cause: Cause | None
     n: int
 
@@ -58,7 +74,7 @@ class Failures:
 class History:
     """Working time by phase and for the whole, from first start to end, waits included."""
 
-    phases: dict[Phase, Spread]
+    phases: Pace
     whole: Spread | None  #: None before the first task has completed
     ended: dict[Status, int]
     failures: tuple[Failures, ...]
@@ -88,6 +104,13 @@ class Statistics(Group):
         """Durations of the last `WINDOW` ended tasks, and how all of them have ended."""
         return await self._store.read(_history)
 
+    async def pace_of(self, repo: RepoRef | None) -> Pace:
+        """Working time by phase of the repository's last `NEAR` ended tasks; waits do not count."""
+        if repo is None:
+            return {}
+        params = {"repo_id": repo.id, "near": NEAR}
+        return await self._store.read(lambda tx: _pace(tx.all(_NEAR, params)))
+
     async def recorded_after(self, place: int, limit: int) -> list[Recorded]:
         """The steps of all tasks that were recorded after this place, in order."""
         params = {"after": place, "limit": limit}
@@ -102,14 +125,31 @@ def spread(seconds: Iterable[float]) -> Spread | None:
     if not ordered:
         return None
     n = len(ordered)
-    p50, p90, p95, p99 = (ordered[min(n - 1, int(n * q))] for q in (0.5, 0.9, 0.95, 0.99))
+    p50, p90, p95, p99 = (ordered[(n * percent - 1) // 100] for percent in (50, 90, 95, 99))
     return Spread(n=n, p50_s=p50, p90_s=p90, p95_s=p95, p99_s=p99)
 
 
-def _history(tx: Tx) -> History:
+def work_from(phase: Phase, pace: Pace) -> tuple[float, float] | None:
+    """Seconds of work from this phase to the end, as often (p50) and nearly always (p90) before.
+
+    None where there is no work any more, or the past says too little.
+    """
+    order = [one for one in Phase if one not in (Phase.COMPLETE, Phase.FAILED)]
+    ahead = order[order.index(phase) :] if phase in order else []
+    known = [pace[one] for one in ahead if one in pace]
+    if not known or min(one.n for one in known) < MIN_HISTORY:
+        return None
+    return sum(one.p50_s for one in known), sum(one.p90_s for one in known)
+
+
+def _pace(rows: Iterable[Row]) -> Pace:
     by_phase: dict[Phase, list[float]] = defaultdict(list)
-    for row in tx.all(_PHASES, {"window": WINDOW}):
+    for row in rows:
         by_phase[Phase(row["phase"])].append(row["seconds"])
+    return {phase: s for phase, values in by_phase.items() if (s := spread(values))}
+
+
+def _history(tx: Tx) -> History:
     ended: dict[Status, int] = defaultdict(int)
     failures: list[Failures] = []
     for row in tx.all(_ENDED):
@@ -121,7 +161,7 @@ def _history(tx: Tx) -> History:
                 Failures(status=status, phase=Phase(row["phase"]), cause=cause, n=row["n"])
             )
     return History(
-        phases={phase: s for phase, values in by_phase.items() if (s := spread(values))},
+        phases=_pace(tx.all(_PHASES, {"window": WINDOW})),
         whole=spread(row["seconds"] for row in tx.all(_WHOLE, {"window": WINDOW})),
         ended=dict(ended),
         failures=tuple(failures),

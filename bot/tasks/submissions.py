@@ -12,7 +12,7 @@ from bot.tasks.inbox import close_delivery
 from bot.tasks.rows import TASK_COLUMNS, order_key, task_from, task_params
 from bot.tasks.store import Row, Tx
 
-_OWN = ("label_event_id", "estimate_s", "order_key", "enqueued_at", "picture_due")
+_OWN = ("label_event_id", "estimate_s", "order_key", "enqueued_at", "begins_at", "picture_due")
 _COLUMNS = (*TASK_COLUMNS, *_OWN)
 
 _INSERT = f"""
@@ -123,10 +123,12 @@ def _insert(tx: Tx, new: Task, label_event_id: str, now: float) -> Task:
         run_at=max(new.run_at, now),
     )
     estimate_s = estimated_s(tx, task)
-    turn = next_turn(tx, task, now)
+    begins_at = now if task.wait is None else task.wait.until or now
+    turn = max(begins_at, next_turn(tx, task, now))
     params: dict[str, Any] = task_params(task, now) | {
         "label_event_id": label_event_id,
         "enqueued_at": turn,
+        "begins_at": begins_at,
         "estimate_s": estimate_s,
         "order_key": order_key(turn, task.priority, estimate_s),
         "picture_due": now,

@@ -34,9 +34,9 @@ _LIVE_PLACES = """
 SELECT DISTINCT repo_id FROM task
 WHERE status IN ('QUEUED', 'RUNNING', 'WAITING') AND repo_id IS NOT NULL
 """
-_STARTED = """
-SELECT created_at FROM task WHERE repo_id = :repo_id AND created_at > :since
-    AND (:requester = '' OR requester = :requester) ORDER BY created_at
+_BEGINS = """
+SELECT begins_at FROM task WHERE repo_id = :repo_id AND begins_at > :since
+    AND (:requester = '' OR requester = :requester) ORDER BY begins_at
 """
 _JOURNAL = "SELECT * FROM journal WHERE task_id = :id ORDER BY n"
 _JOURNAL_AFTER = """
@@ -113,13 +113,13 @@ class Views(Group):
         """The latest task that works on this branch."""
         return await self._latest(_OF_BRANCH, {"repo_id": repo_id, "branch": branch})
 
-    async def created_since(
-        self, repo_id: int, since: float, *, requester: str = ""
-    ) -> list[float]:
-        """When a repository's tasks since then were made, oldest first; by one person, or all."""
+    async def begins_since(self, repo_id: int, since: float, *, requester: str = "") -> list[float]:
+        """From when on a repository's tasks may or might begin, as it was when they were made: the
+        instants after `since`, those to come as well; of one person's tasks, or of all.
+        """
         params = {"repo_id": repo_id, "since": since, "requester": requester}
         return await self._store.read(
-            lambda tx: [row["created_at"] for row in tx.all(_STARTED, params)]
+            lambda tx: [row["begins_at"] for row in tx.all(_BEGINS, params)]
         )
 
     async def live_of_repo(self, repo_id: int) -> list[Task]:
@@ -179,7 +179,9 @@ class Views(Group):
             where.append("seq < :before")
             params["before"] = _position(cursor)
         params["limit"] = min(limit, MAX_PAGE) + 1
-        sql = f"SELECT * FROM task WHERE {' AND '.join(where)} ORDER BY seq DESC LIMIT :limit"  # noqa: S608
+        sql = f"""
+            SELECT * FROM task WHERE {" AND ".join(where)} ORDER BY seq DESC LIMIT :limit
+        """  # noqa: S608 - conditions of ours; what was asked for is bound
         return await self._store.read(lambda tx: _page(tx, sql, params))
 
     async def front(self, limit: int) -> list[Task]:

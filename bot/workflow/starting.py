@@ -1,6 +1,7 @@
 """How a labelled issue becomes a task: who may ask, what exactly was asked, once for each label."""
 
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from bot.config.layers import Effective
@@ -8,6 +9,7 @@ from bot.config.repo import RepoConfig
 from bot.domain import DEFAULT_PRIORITY, Actor, RepoRef, Status, Task, Wait, WaitFor
 from bot.errors import ConfigError, Refused
 from bot.events import IssueSnapshot
+from bot.facts import Facts
 from bot.github.repo import Repo
 from bot.github.types import LabelEvent
 from bot.log import get
@@ -102,6 +104,7 @@ class Starter:
             issue=issue.number,
             text_sha256=text_sha256(feature),
             requester=by.login,
+            facts=Facts(requester_id=by.id),
             target_url=target_url_of(feature),
             priority=priority or priority_of(issue.labels, config),
             budget_usd=budget_usd,
@@ -140,21 +143,22 @@ class Starter:
         )
 
     async def _within_pace(self, task: Task, repo: RepoRef) -> Task:
-        """A flood is accepted and spread: what is too much in an hour waits for the next."""
-        hour_ago = task.created_at - HOUR_S
+        """A flood is accepted and spread: what is too much in an hour waits for one to come."""
+        begins_at, reason = task.created_at, ""
         for who, limit, said in (
-            (task.requester, self.by_person, f"{task.requester} started"),
-            ("", self.in_repository, "this repository had"),
+            (task.requester, self.by_person, f"of {task.requester}'s tasks begin here"),
+            ("", self.in_repository, "tasks begin in this repository"),
         ):
-            made = await self.queue.created_since(repo.id, hour_ago, requester=who)
-            if len(made) >= limit:
-                until = made[-limit] + HOUR_S
-                reason = f"{said} {len(made)} tasks within an hour ({limit} are begun)"
-                wait = Wait(
-                    on=WaitFor.RATE_LIMIT, reason=reason, until=until, since=task.created_at
-                )
-                return replace(task, status=Status.WAITING, wait=wait)
-        return task
+            hour_ago = task.created_at - HOUR_S
+            others = await self.queue.begins_since(repo.id, hour_ago, requester=who)
+            free_at = first_free(others, limit, begins_at)
+            if free_at > begins_at:
+                begins_at = free_at
+                reason = f"no more than {limit} {said} in an hour, and others are before this one"
+        if not reason:
+            return task
+        wait = Wait(on=WaitFor.RATE_LIMIT, reason=reason, until=begins_at, since=task.created_at)
+        return replace(task, status=Status.WAITING, wait=wait)
 
 
 # ── how many at once, and how fast ───────────────────────────────────────────────────────────
@@ -165,6 +169,19 @@ async def limit_lane(lasting: Lasting, repo: RepoRef, config: RepoConfig) -> Non
     limits = config.limits
     said = limits.concurrent if "concurrent" in limits.model_fields_set else None
     await lasting.limit_lane(repo, said)
+
+
+def first_free(begins: Sequence[float], limit: int, earliest: float) -> float:
+    """The first instant from `earliest` on in whose hour before fewer than `limit` began.
+
+    `begins` are in order, and reach back for an hour.
+    """
+    instants = [earliest, *(at + HOUR_S for at in begins if at + HOUR_S > earliest)]
+    return next(
+        at
+        for at in instants
+        if bisect_right(begins, at) - bisect_right(begins, at - HOUR_S) < limit
+    )
 
 
 def unconfirmed(task: Task, at: float) -> Task:

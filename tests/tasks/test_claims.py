@@ -123,6 +123,26 @@ async def test_a_heartbeat_keeps_only_the_claims_that_it_names(
     assert [task.id for task in await queue.requeue_lost()] == [silent.id]
 
 
+async def test_a_step_that_was_just_recorded_has_lost_no_claim(queue: TaskQueue) -> None:
+    """Its slot is still there for a moment, and would be stopped as if another had taken over."""
+    await queue.submit(wish(1))
+    task = await claimed(queue)
+    await finish(queue, task)
+    assert await queue.heartbeat([(task.id, task.fence)]) == {task.id}
+
+
+async def test_a_claim_whose_lease_ran_out_is_lost_whoever_has_it_now(
+    queue: TaskQueue, clock: Clock
+) -> None:
+    await queue.submit(wish(1))
+    task = await claimed(queue)
+    clock.goes_on(61)
+    await queue.requeue_lost()
+    assert await queue.heartbeat([(task.id, task.fence)]) == set()
+    await claimed(queue)
+    assert await queue.heartbeat([(task.id, task.fence)]) == set()
+
+
 async def test_a_start_takes_back_what_its_earlier_boot_held(queue: TaskQueue) -> None:
     for n in range(1, 4):
         await queue.submit(wish(n, of=n))

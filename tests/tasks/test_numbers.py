@@ -2,18 +2,33 @@
 
 from dataclasses import replace
 
+import pytest
+
 from bot.domain import Cause, Outcome, Phase, Status, Wait, WaitFor
 from bot.facts import Spend
 from bot.tasks.inbox import InboxState
 from bot.tasks.lasting import Lasting
 from bot.tasks.queue import TaskQueue
+from bot.tasks.statistics import MIN_HISTORY, spread, work_from
 from bot.tasks.store import Store
 from bot.tasks.tally import BUCKETS_S, PAGE, Kind, Tally
 from bot.tasks.trend import KEPT_S, QUEUE_DEPTH, Trends
 
-from .making import Clock, claimed, line, parked, wish
+from .making import Clock, claimed, line, parked, repo, wish
 
 CODE = Phase.CODE_IMPLEMENTATION
+
+
+@pytest.mark.parametrize(
+    ("n", "ranks"),
+    [(1, (1, 1, 1, 1)), (2, (1, 2, 2, 2)), (4, (2, 4, 4, 4)), (100, (50, 90, 95, 99))],
+)
+def test_a_percentile_is_the_smallest_that_so_many_do_not_exceed(
+    n: int, ranks: tuple[int, ...]
+) -> None:
+    made = spread(float(second) for second in range(n, 0, -1))
+    assert made is not None
+    assert (made.p50_s, made.p90_s, made.p95_s, made.p99_s) == ranks
 
 
 async def test_what_waits_is_told_by_kind_and_by_the_age_of_its_first(
@@ -98,3 +113,30 @@ async def test_a_queue_that_grows_has_a_trend_that_says_by_how_much(
     clock.goes_on(KEPT_S + 1)
     await trends.take(QUEUE_DEPTH, 0)
     assert len(await Lasting(store, clock).samples(QUEUE_DEPTH, 0.0)) == 1, "yesterday's are gone"
+
+
+async def ended_after(queue: TaskQueue, clock: Clock, issue: int, of: int, seconds: float) -> None:
+    """A task that worked so long, waited for a day, and was completed."""
+    await queue.submit(wish(issue, of=of))
+    task = await claimed(queue)
+    await queue.record(task, line(task, seconds=seconds), parked(task, "an answer"))
+    clock.goes_on(86_400)
+    await queue.wake("an answer")
+    task = await claimed(queue)
+    await queue.record(task, line(task, seconds=0.0), replace(task, status=Status.COMPLETED))
+
+
+async def test_the_pace_is_that_of_one_repository_and_counts_no_waits(
+    queue: TaskQueue, clock: Clock
+) -> None:
+    for issue in range(1, MIN_HISTORY + 1):
+        await ended_after(queue, clock, issue, 1, 10.0)
+    await ended_after(queue, clock, 1, 2, 900.0)
+    pace = await queue.pace_of(repo(1))
+    assert work_from(Phase.E2E_TEST_GENERATION, pace) == (10.0, 10.0)
+    assert work_from(CODE, pace) is None, "nothing is known of what comes after"
+    assert work_from(Phase.FAILED, pace) is None
+    little = await queue.pace_of(repo(2))
+    assert little[Phase.E2E_TEST_GENERATION].p50_s == 900.0
+    assert work_from(Phase.E2E_TEST_GENERATION, little) is None, "one task is no history"
+    assert await queue.pace_of(None) == {}

@@ -380,6 +380,18 @@ async def test_counts_and_history_are_those_of_the_rows(queue: TaskQueue, clock:
     assert [(f.cause, f.n) for f in history.failures] == [(Cause.TIMEOUT, 1)]
 
 
+async def test_a_failure_is_counted_in_the_phase_where_it_happened(queue: TaskQueue) -> None:
+    await queue.submit(wish(1))
+    task = await claimed(queue)
+    coding = replace(task, cursor=Cursor(phase=Phase.CODE_IMPLEMENTATION))
+    ended = replace(
+        coding, status=Status.FAILED, cause=Cause.NOT_GREEN, cursor=Cursor(phase=Phase.FAILED)
+    )
+    await queue.record(task, line(coding, outcome=Outcome.FAIL), ended)
+    failures = (await queue.history()).failures
+    assert [(f.phase, f.cause) for f in failures] == [(Phase.CODE_IMPLEMENTATION, Cause.NOT_GREEN)]
+
+
 async def test_the_pool_is_called_before_a_wake_is_on_disk_and_claims_in_the_same_commit(
     queue: TaskQueue,
 ) -> None:

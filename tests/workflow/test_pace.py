@@ -69,8 +69,49 @@ async def test_one_person_begins_so_many_in_an_hour_and_the_rest_waits_its_turn(
         assert late.wait is not None
         assert late.wait.on is WaitFor.RATE_LIMIT
         assert late.wait.until == first.created_at + HOUR_S
-        assert "ada started" in late.wait.reason
-        assert f"({BY_PERSON} are begun)" in late.wait.reason
+        assert late.wait.reason == (
+            f"no more than {BY_PERSON} of ada's tasks begin here in an hour, "
+            "and others are before this one"
+        )
+
+
+async def test_a_long_flood_is_spread_over_as_many_hours_as_it_takes(world: World) -> None:
+    tasks = [await world.label("ada") for _ in range(5 * BY_PERSON)]
+    begins = [task.created_at if task.wait is None else task.wait.until for task in tasks]
+    for n, at in enumerate(begins[BY_PERSON:]):
+        earlier = begins[n]
+        assert at is not None
+        assert earlier is not None
+        assert at >= earlier + HOUR_S, "in no hour do more begin"
+    assert begins[-1] == tasks[BY_PERSON - 1].created_at + 4 * HOUR_S
+
+
+async def test_what_was_late_counts_when_it_begins(world: World) -> None:
+    tasks = [await world.label("ada") for _ in range(2 * BY_PERSON)]
+    world.at = tasks[BY_PERSON - 1].created_at + HOUR_S
+    assert len(await world.queue.wake_due()) == BY_PERSON
+    another = await world.label("ada")
+    assert another.wait is not None
+    assert another.wait.until == tasks[0].created_at + 2 * HOUR_S
+
+
+async def test_one_person_s_flood_leaves_the_hours_to_come_to_others(world: World) -> None:
+    for _ in range(5 * BY_PERSON):
+        await world.label("ada")
+    assert (await world.label("bob")).status is Status.QUEUED
+
+
+async def test_a_flood_that_waits_takes_its_turn_when_it_may_begin(world: World) -> None:
+    flood = [await world.label("ada") for _ in range(BY_PERSON + 1)]
+    for task in flood[:BY_PERSON]:
+        await world.queue.cancel(task.id, "ada")
+    world.at += HOUR_S / 2
+    other = await world.label("bob")
+    world.at += HOUR_S
+    await world.queue.wake_due()
+    first = await world.queue.claim("machine/1")
+    assert first is not None
+    assert first.id == other.id, "who could begin earlier goes first"
 
 
 async def test_others_are_not_held_up_until_the_repository_is_full(world: World) -> None:
