@@ -1,8 +1,9 @@
 """An issue that waits for another begins when that one is closed.
 
 GitHub may know of it ("Mark as blocked by" in the sidebar), or a line of the text says
-"Blocked by #12". Only a line that begins with the words counts, so that a sentence about something
-else does not.
+"Blocked by #12", or the address of that issue. Only a line that begins with the words counts, so
+that a sentence about something else does not; and only issues and pull requests of the repository
+itself, for whoever writes a text need not be allowed to see others.
 """
 
 import re
@@ -25,7 +26,10 @@ _LINE = re.compile(
     r"(?:blocked by|depends on):?[ \t]+([^\n]{1,300})$",
     re.IGNORECASE | re.MULTILINE,
 )
-_NUMBER = re.compile(r"(?<![\w/#])#(\d{1,10})\b")
+_REFERENCE = re.compile(
+    r"(?<![\w/#])(?:https?://[\w.:-]+/)?"
+    r"(?:([\w.-]{1,100}/[\w.-]{1,100})(?:#|/(?:issues|pull)/)|#)(\d{1,10})\b"
+)
 
 
 class Issues(Protocol):
@@ -36,14 +40,35 @@ class Issues(Protocol):
     async def blocked_by(self, number: int) -> Sequence[Issue]: ...
 
 
-def named_blockers(text: str) -> tuple[int, ...]:
-    """The issues of the same repository that a text says it is blocked by, each once."""
-    found = [int(n) for line in _LINE.finditer(text) for n in _NUMBER.findall(line[1])]
+def named_blockers(text: str, repository: str) -> tuple[int, ...]:
+    """The issues of this repository (owner/name) that a text says it is blocked by, each once."""
+    found = [n for place, n in _named(text) if place.lower() in {"", repository.lower()}]
     return tuple(dict.fromkeys(found))[:MAX_NAMED]
 
 
+def not_waited_for(task: Task) -> tuple[str, ...]:
+    """What people should know about the other repositories' issues that a task's text names."""
+    here = task.repo.full_name.lower() if task.repo is not None else ""
+    told = dict.fromkeys(
+        f"{place}#{n}" for place, n in _named(task.feature) if place.lower() not in {"", here}
+    )
+    return tuple(
+        f"Nothing here waits for {name}: a line of text counts for issues of this repository. "
+        "GitHub's own *Mark as blocked by* counts for others, too."
+        for name in tuple(told)[:MAX_NAMED]
+    )
+
+
+def _named(text: str) -> list[tuple[str, int]]:
+    """Repository (empty where none is named) and number of each reference that counts."""
+    lines = (line[1] for line in _LINE.finditer(text))
+    return [(place, int(n)) for line in lines for place, n in _REFERENCE.findall(line)]
+
+
 def closed_key(repository: str, issue: int) -> str:
-    """What is signalled when an issue of that repository (owner/name) waits for nobody any more."""
+    """What is signalled when nobody may have to wait for an issue of that repository any more:
+    it was closed, a link to it was taken out, or its own text was edited.
+    """
     return f"closed:{repository.lower()}:{issue}"
 
 
@@ -56,14 +81,17 @@ async def not_before_blockers(task: Task, issues: Issues, now: float) -> None:
     if blocker is None:
         return
     name = here.shown(blocker)
-    reason = f"blocked by {name}, which is open"
+    on, reason = WaitFor.BLOCKED, f"blocked by {name}, which is open"
     if await here.leads_back(blocker, task.issue):
-        reason = (
-            f"blocked by {name}, which is blocked by this issue in turn: "
-            "neither can begin until one of the two links is taken out"
+        on, reason = (
+            WaitFor.DECISION,
+            (
+                f"blocked by {name}, which is blocked by this issue in turn: "
+                "neither can begin until one of the two links is taken out"
+            ),
         )
     key = closed_key(blocker.repository, blocker.number)
-    raise Parked(WaitFor.BLOCKED, reason, until=now + LOOK_AGAIN_S, key=key)
+    raise Parked(on, reason, until=now + LOOK_AGAIN_S, key=key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +119,7 @@ class _Here:
         while ahead and len(seen) <= MAX_READ:
             one = ahead.pop()
             text = visible(one.body)
-            if origin in named_blockers(text):
+            if origin in named_blockers(text, self.repository):
                 return True
             for found in await self._open(one.number, text, enough=MAX_NAMED):
                 if self.ours(found) and found.number == origin:
@@ -106,7 +134,7 @@ class _Here:
         known = await self.issues.blocked_by(number)
         found = [one for one in known if one.state == "open"]
         told = {one.number for one in known if self.ours(one)} | {number}
-        for named in named_blockers(text):
+        for named in named_blockers(text, self.repository):
             if len(found) < enough and named not in told:
                 found += [one] if (one := await self._read(named)) is not None else []
         return found

@@ -7,6 +7,7 @@ delivery (the dashboard and the API decide, too), so a look each minute finds th
 from bot.domain import Task, WaitFor
 from bot.errors import Parked
 from bot.workflow.phases.step import Ctx
+from bot.workflow.report.words import counted
 
 LOOK_AGAIN_S = 60.0  #: at how many pull requests wait; a look asks nobody but the store
 
@@ -22,7 +23,8 @@ async def not_too_many_at_once(task: Task, ctx: Ctx) -> None:
     if waiting_now >= allowed:
         raise Parked(
             WaitFor.REVIEWERS,
-            f"{waiting_now} pull requests wait for people here ({allowed} may)",
+            f"{counted(waiting_now, 'pull request')} {'waits' if waiting_now == 1 else 'wait'} "
+            f"for people here, and no more than {allowed} may (`limits.open_pulls`)",
             until=ctx.now() + LOOK_AGAIN_S,
             key=answered_key(task.repo.id) if task.repo is not None else "",
         )

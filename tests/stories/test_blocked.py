@@ -48,6 +48,54 @@ async def test_a_task_begins_when_what_blocks_its_issue_is_closed(
     await factory.until(task, Phase.CODE_IMPLEMENTATION)
 
 
+async def test_a_task_begins_when_the_pull_request_that_it_waits_for_is_closed(
+    factory: Factory,
+) -> None:
+    await factory.owner.push(factory.repository, "ground", {"pages/ground.txt": "x\n"}, "Ground")
+    pull = await factory.owner.open_pull(factory.repository, "ground", "The ground for it")
+    issue = await with_a_line(factory, pull)
+    await factory.owner.label(factory.repository, issue, "chimera")
+    task = await factory.until(await factory.task_of(issue), WaitFor.BLOCKED)
+    await factory.owner.merge(factory.repository, pull["number"])
+    await factory.until(task, Phase.CODE_IMPLEMENTATION)
+
+
+async def test_two_issues_that_wait_for_each_other_ask_a_person_and_a_link_taken_out_is_enough(
+    factory: Factory,
+) -> None:
+    task, blocker = await blocked(factory, with_a_link)
+    this = await factory.owner.ask("GET", f"{factory.at}/issues/{task.issue}")
+    await factory.owner.block(factory.repository, blocker["number"], this)
+    await factory.owner.label(factory.repository, blocker["number"], "chimera")
+    other = await factory.until(await factory.task_of(blocker["number"]), WaitFor.DECISION)
+    await factory.seen(lambda: "neither can begin" in factory.status_comment(other.issue))
+    await factory.seen(lambda: "chimera:needs-human" in factory.labels(other.issue))
+    assert "chimera:queued" in factory.labels(task.issue), "it has not begun"
+    await factory.owner.unblock(factory.repository, other.issue, this)
+    await factory.until(other, Phase.CODE_IMPLEMENTATION)
+
+
+async def test_a_circle_of_lines_ends_when_one_of_them_is_edited_out(factory: Factory) -> None:
+    blocker = await factory.owner.open_issue(factory.repository, "The ground for it")
+    issue = await with_a_line(factory, blocker)
+    line = f"Blocked by #{issue}"
+    await factory.owner.edit_issue(factory.repository, blocker["number"], body=line)
+    await factory.owner.label(factory.repository, issue, "chimera")
+    task = await factory.until(await factory.task_of(issue), WaitFor.DECISION)
+    await factory.owner.edit_issue(factory.repository, blocker["number"], body="Nothing before it")
+    await factory.until(task, WaitFor.BLOCKED)
+
+
+async def test_a_line_about_another_repository_holds_nothing_up_and_says_so(
+    factory: Factory,
+) -> None:
+    task = await factory.label_issue(body=f"{sample.BODY}\n\nBlocked by ada/other#1")
+    await factory.seen(
+        lambda: "Nothing here waits for ada/other#" in factory.status_comment(task.issue)
+    )
+    await factory.until(task, Phase.CODE_IMPLEMENTATION)
+
+
 @ON_BOTH
 async def test_a_task_begins_when_the_link_is_taken_out(factory: Factory) -> None:
     task, blocker = await blocked(factory, with_a_link)
@@ -87,7 +135,8 @@ async def test_people_who_have_enough_to_look_at_get_nothing_new_until_they_have
     factory = await factory_with(config={"limits": {"open_pulls": 1}, **WITHOUT_DEPLOYMENTS})
     first = await factory.until(await factory.label_issue(), WaitFor.APPROVAL)
     second = await factory.until(await factory.label_issue("Another"), WaitFor.REVIEWERS)
-    await factory.seen(lambda: "wait for people here" in factory.status_comment(second.issue))
+    said = "1 pull request waits for people here, and no more than 1 may"
+    await factory.seen(lambda: said in factory.status_comment(second.issue))
     assert len(factory.agents.e2e_tester.briefs) == 1, "nothing is spent before"
     assert second.wait is not None
     assert second.wait.until is not None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bot.config.choices import ApprovalMode
 from bot.config.layers import load_repo_config
 from bot.domain import Cause, Cursor, Outcome, Phase, Status, WaitFor
-from bot.facts import Spend
+from bot.facts import Facts, Spend
 from bot.workflow.report.failures import FAILURES
 from bot.workflow.report.labels import state_label, state_labels
 from bot.workflow.report.marker import read_marker, signed
@@ -98,7 +98,8 @@ def test_every_wait_shows_its_reason_and_only_a_persons_asks_for_one(on: WaitFor
         )
     else:
         word = "until" if on.ends_by_time else "next look"
-        assert f"Waits: run #\u200b88 has been queued for 6 min ({word} 14:30 UTC)." in text
+        at = "" if on is WaitFor.REVIEWERS else f" ({word} 14:30 UTC)"
+        assert f"Waits: run #\u200b88 has been queued for 6 min{at}." in text
 
 
 def test_a_queued_task_shows_its_place() -> None:
@@ -333,5 +334,16 @@ def test_each_state_has_exactly_one_label(status: Status) -> None:
 def test_only_a_wait_for_a_person_needs_one() -> None:
     for on in WaitFor:
         seen = waiting(on, PHASES[3])
-        name = state_label(seen.task, seen.config.labels).name
+        begun = replace(seen.task, facts=Facts(base_sha="a" * 40))
+        name = state_label(begun, seen.config.labels).name
         assert name == ("chimera:needs-human" if on.needs_person else "chimera:running")
+
+
+def test_a_wait_that_looks_each_minute_names_no_time_so_that_no_look_is_an_edit() -> None:
+    assert "next look" in body(waiting(WaitFor.BLOCKED, PHASES[0]))
+    assert "next look" not in body(waiting(WaitFor.REVIEWERS, PHASES[0]))
+
+
+def test_what_waits_before_it_has_begun_is_not_called_running() -> None:
+    seen = waiting(WaitFor.BLOCKED, PHASES[0])
+    assert state_label(seen.task, seen.config.labels).name == "chimera:queued"

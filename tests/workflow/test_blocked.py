@@ -7,7 +7,12 @@ import pytest
 from bot.domain import Actor, RepoRef, Task, WaitFor
 from bot.errors import Parked, Refused
 from bot.github.types import Issue
-from bot.workflow.blocked import MAX_NAMED, named_blockers, not_before_blockers
+from bot.workflow.blocked import (
+    MAX_NAMED,
+    named_blockers,
+    not_before_blockers,
+    not_waited_for,
+)
 
 NOW = 1_800_000_000.0
 REPO = RepoRef(id=7, owner="ada", name="shop")
@@ -21,7 +26,11 @@ REPO = RepoRef(id=7, owner="ada", name="shop")
         ("- [ ] Blocked by #4\n- [x] depends on #5", (4, 5)),
         ("The road was blocked by #12 protesters", ()),
         ("Blocked by ada/other#12", ()),
-        ("Blocked by https://github.com/ada/shop/issues/12", ()),
+        ("Blocked by Ada/Shop#12", (12,)),
+        ("Blocked by https://github.com/ada/shop/issues/12", (12,)),
+        ("Blocked by http://hub.local:3000/ada/shop/pull/12, #13", (12, 13)),
+        ("Blocked by https://github.com/ada/other/issues/12", ()),
+        ("Blocked by https://github.com/ada/shop/discussions/12", ()),
         ("`Blocked by #12`", ()),
         ("    Blocked by #12", ()),
         ("Blocked by nobody", ()),
@@ -31,7 +40,23 @@ REPO = RepoRef(id=7, owner="ada", name="shop")
 def test_only_a_line_that_begins_with_the_words_names_a_blocker(
     text: str, numbers: tuple[int, ...]
 ) -> None:
-    assert named_blockers(text) == numbers
+    assert named_blockers(text, REPO.full_name) == numbers
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Blocked by ada/other#12, #3", ["ada/other#12"]),
+        ("Blocked by https://github.com/ada/other/issues/12", ["ada/other#12"]),
+        ("Blocked by #12 and ADA/shop#13", []),
+        ("See ada/other#12", []),
+    ],
+)
+def test_what_is_named_of_another_repository_is_told_not_to_be_waited_for(
+    text: str, names: list[str]
+) -> None:
+    told = not_waited_for(task(text))
+    assert [said.split(":")[0] for said in told] == [f"Nothing here waits for {n}" for n in names]
 
 
 def issue(
@@ -120,6 +145,7 @@ async def test_a_circle_is_said_in_words_however_long() -> None:
     )
     wait = await parked("Blocked by #12", tracker)
     assert wait is not None
+    assert wait.on is WaitFor.DECISION, "nobody but a person ends it"
     assert "neither can begin" in str(wait)
     ended = Tracker(
         *(replace(i, state="closed") if i.number == 13 else i for i in tracker.issues.values())

@@ -12,8 +12,9 @@ def state_label(task: Task, labels: Labels) -> Label:
         case Status.RUNNING:
             return labels.running
         case Status.WAITING:
-            asked = task.wait is not None and task.wait.on.needs_person
-            return labels.needs_human if asked else labels.running
+            if task.wait is not None and task.wait.on.needs_person:
+                return labels.needs_human
+            return labels.running if task.facts.base_sha else labels.queued  # nothing was begun
         case Status.COMPLETED:
             return labels.done
         case Status.FAILED | Status.DEAD:

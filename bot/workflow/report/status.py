@@ -217,7 +217,7 @@ def _waiting(view: View) -> str:
 
 
 def _time_of(wait: Wait, near: float) -> str:
-    if not wait.until:
+    if not wait.until or wait.on is WaitFor.REVIEWERS:  # looks each minute, and none is an edit
         return ""
     word = "until" if wait.on.ends_by_time else "next look"
     return f" ({word} {clock(wait.until, near)})"
