@@ -113,6 +113,10 @@ class GitHub:
         """Until when GitHub wants to hear nothing, by installation (Unix seconds)."""
         return {number: one.blocked_until for number, one in self._governors.items()}
 
+    def spare_at(self, installation_id: int) -> float:
+        """When there is room for a creating call that no work waits for (Unix seconds)."""
+        return self._governor(installation_id).spare_at()
+
     def hold_back(self, installation_id: int, until: float) -> None:
         """Another machine, or an earlier process, was told to wait: so do we."""
         self._governor(installation_id).blocked(until)

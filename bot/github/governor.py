@@ -68,6 +68,14 @@ class Governor:
         """GitHub served a call: the next silent limit starts at the shortest wait again."""
         self.repetition = 0
 
+    def spare_at(self) -> float:
+        """When there is room for what nobody's work waits for (Unix seconds); past: there is.
+
+        Such a write leaves half of every minute and hour to the others.
+        """
+        windows = ((CREATIONS_A_MINUTE, 60.0), (CREATIONS_AN_HOUR, 3600.0))
+        return max(self._free_at(most // 2, window_s) for most, window_s in windows)
+
     def check(self) -> None:
         """Raise RateLimited while GitHub wants to hear nothing from us."""
         if self._blocked_until > self._now():
@@ -130,10 +138,12 @@ class Governor:
         self._room(CREATIONS_A_MINUTE + RECEIPTS_A_MINUTE * receipt, 60.0)
         self._created.append(now)
 
+    def _free_at(self, most: int, window_s: float) -> float:
+        """When fewer than `most` were created in the window before (Unix seconds)."""
+        return self._created[-most] + window_s if len(self._created) >= most else 0.0
+
     def _room(self, most: int, window_s: float) -> None:
-        if len(self._created) < most:
-            return
-        free_at = self._created[-most] + window_s
+        free_at = self._free_at(most, window_s)
         if free_at > self._now():
             text = f"our own limit of {most} creating calls in {window_s:.0f} s is reached"
             raise RateLimited(text, retry_at=free_at)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
-from bot.domain import Status, Task
+from bot.domain import Status, Task, WaitFor
 from bot.effects import EffectKind, EffectState
 from bot.errors import AuthFailed, Conflict, LeaseLost, RateLimited, Refused, StepError
 from bot.github.repo import Repo
@@ -40,6 +40,7 @@ class Easel:
     view: View
     now: float
     settle_s: float
+    spare_at: float  #: when there is room for news that no work waits for; past: there is
 
 
 EaselFor = Callable[[Task], Awaitable[Easel | None]]  #: None: the task is shown nowhere
@@ -118,8 +119,12 @@ class Painter:
             painted.status = task.status.value
             await self._queue.queue_moved()
         parts = PARTS if is_newest else [part for part in PARTS if part not in OF_THE_ISSUE]
+        put_off: list[float] = []
+        if easel.spare_at > easel.now and _begins_later(task):
+            parts, put_off = [part for part in parts if part in WHILE_CROWDED], [easel.spare_at]
         try:
-            return await _all(parts, easel, painted)
+            looks, refused = await _all(parts, easel, painted)
+            return [*put_off, *looks], refused
         finally:
             if not await self._queue.save_picture(task.id, dump(painted), was=before):
                 await self._doubt(task.id)
@@ -318,6 +323,8 @@ async def _close(easel: Easel, painted: Painted) -> float | None:
 PARTS: Sequence[Part] = (_receipt, _comment, _pin, _checks, _label, _close)
 #: What an issue has once, and which therefore is its newest task's.
 OF_THE_ISSUE = frozenset({_receipt, _pin, _label, _close})
+#: What a task that begins later may say while its news would take the room of others' work.
+WHILE_CROWDED = frozenset({_receipt})
 
 
 async def _all(
@@ -343,6 +350,12 @@ def _urgent(task: Task) -> bool:
     """A change that a person waits for is not put off."""
     asked = task.wait is not None and task.wait.on.needs_person
     return task.status.ended or asked
+
+
+def _begins_later(task: Task) -> bool:
+    """One of a flood, whose hour has not come: its news can wait, and others' work cannot."""
+    held = task.wait is not None and task.wait.on is WaitFor.RATE_LIMIT
+    return held and not task.facts.base_sha
 
 
 def _hash(text: str) -> str:
