@@ -22,12 +22,14 @@ class Proof:
     failed: int = 0
     errors: int = 0
     skipped: int = 0
+    counted: bool = False  #: whether its runner came to the line in which it says all this
     log: str = ""  #: the end of its output, secrets blanked
     at: float = 0.0
 
     @property
     def green(self) -> bool:
-        return self.exit_code == 0
+        """Passed by exit code; but a run in which every test was skipped shows nothing."""
+        return self.exit_code == 0 and (self.passed > 0 or not self.skipped)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,7 @@ class Thread:
 class Facts:
     """Everything the phases have learned. Stored as one JSON value, so members only grow."""
 
+    requester_id: int = 0  #: of the person on GitHub who asked; 0: it was asked by no such person
     base_ref: str = ""
     base_sha: str = ""
     branch: str = ""
@@ -132,6 +135,7 @@ class Facts:
     production_trouble: str = ""  #: why production was put back
     rollback: Deployment | None = None
     rollback_by: str = ""  #: the person who asked for it
-    waited_s: float = 0.0  #: for people, which does not count as work
+    attempts_given: int = 0  #: by people, who push or retry; they use up none of those allowed
+    worked_s: float = 0.0  #: in steps, and in waits for runs and checks; never in the queue
     plan: str = ""  #: the deployment agent's plan for the present environment
     skipped: tuple[str, ...] = ()  #: "PHASE: reason" of every phase that did not apply

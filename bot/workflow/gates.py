@@ -78,6 +78,7 @@ class GateRules:
     max_file_kb: int = 1024
     protected: Sequence[str] = ()
     frozen: Sequence[FrozenFile] = ()  #: the accepted tests
+    test_commands: Sequence[str] = ()
     refuse_dependencies: bool = False  #: else a new one is only told
     weakening_allowed_by: str = ""  #: the person (and how) who allows changes to other tests
 
@@ -216,7 +217,7 @@ def _weakened(changes: Sequence[Change], rules: GateRules) -> Iterator[GateFindi
         if c.path not in frozen
     ]
     allowed = rules.weakening_allowed_by
-    for found in find_weakening(files):
+    for found in find_weakening(files, rules.test_commands):
         yield GateFinding(
             gate=Gate.WEAKENING,
             path=found.path,

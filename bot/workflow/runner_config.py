@@ -9,9 +9,10 @@ import configparser
 import json
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from bot.workflow.globs import matches_any
+from bot.workflow.testcases import Depth, depth_of
 
 #: Everything in these is about running tests.
 WHOLE = [
@@ -44,10 +45,35 @@ SHADOWS = [
     "*.pth",
 ]
 
+#: The entry points by which an installed project adds itself to pytest, see
+#: https://docs.pytest.org/en/stable/how-to/writing_plugins.html.
+PLUGINS = "pytest11"
+
 _MAX_SECTIONS = 8  #: of a vite.config that are compared
+
+_ENTRY_POINTS = "options.entry_points"  #: where setup.cfg has them
+_WORD = re.compile(r"[^\s'\"&|;()=]+")  #: of a line for a shell
+
+#: Where programs that are named in a test command find what they have to do.
+_RECIPES = {
+    "make": ("Makefile", "makefile", "GNUmakefile"),
+    "gmake": ("Makefile", "makefile", "GNUmakefile"),
+    "just": ("justfile", "Justfile", ".justfile"),
+    "task": ("Taskfile.yml", "Taskfile.yaml"),
+    "nox": ("noxfile.py",),
+    "rake": ("Rakefile",),
+    "invoke": ("tasks.py",),
+    "inv": ("tasks.py",),
+}
 
 #: Functions in a conftest.py by which it can choose, change or excuse tests.
 _HOOKS = ("pytest_", "collect_ignore")
+_HOOK = "a hook"  #: said of an import, whose definition stands elsewhere
+
+#: Names by which any file of tests does the same: unittest asks the first for the tests of a module
+#: or a package, pytest loads what the second names. See
+#: https://docs.python.org/3/library/unittest.html#load-tests-protocol.
+_IN_TESTS = frozenset({"load_tests", "pytest_plugins"})
 
 
 def changed_runner(path: str, old: str | None, new: str | None) -> str | None:
@@ -61,8 +87,28 @@ def changed_runner(path: str, old: str | None, new: str | None) -> str | None:
         return "the test runner's configuration was changed"
     if name == "conftest.py":
         return _changed_conftest(old, new)
+    if name.endswith(".py") and depth_of(path) is not Depth.NONE:
+        return _changed_loading(old, new)
     read = _SECTIONS.get("vite.config" if name.startswith("vite.config.") else name)
     return _changed_section(read, old, new) if read is not None else None
+
+
+def changed_command(
+    path: str, old: str | None, new: str | None, lines: Sequence[str]
+) -> str | None:
+    """Whether the change touches a file that one of the test commands runs: a script, a Makefile.
+
+    Files of tests are named there, too (`pytest tests/test_a.py`), and are compared in depth.
+    """
+    if old is None or old == new or depth_of(path) is not Depth.NONE:
+        return None
+    for line in lines:
+        words = _WORD.findall(line)
+        files = {word.removeprefix("./") for word in words if "." in word or "/" in word}
+        files |= {file for word in words for file in _RECIPES.get(word, ())}
+        if any(path == file or path.endswith(f"/{file}") for file in files if file):
+            return f"`{line}` runs this file"
+    return None
 
 
 _Reader = Callable[[str], object]
@@ -85,17 +131,47 @@ def _changed_conftest(old: str | None, new: str | None) -> str | None:
     if lost:
         return f"conftest.py was changed at {', '.join(lost[:5])}"
     gained = sorted(name for name in after if name not in before)
-    hooks = [n for n in gained if n.startswith(_HOOKS) or "autouse" in after[n]]
+    hooks = [
+        n for n in gained if n.startswith(_HOOKS) or "autouse" in after[n] or after[n] == _HOOK
+    ]
     return (
         f"conftest.py now changes how tests are run, by {', '.join(hooks[:5])}" if hooks else None
     )
 
 
+def _changed_loading(old: str | None, new: str | None) -> str | None:
+    try:
+        before, after = _loading(old or ""), _loading(new or "")
+    except (SyntaxError, ValueError, RecursionError):
+        return None  # who compares the tests says so
+    changed = sorted(name for name in after if after[name] != before.get(name))
+    return f"{', '.join(changed)} now says which tests are run" if changed else None
+
+
+def _loading(text: str) -> dict[str, str]:
+    """What the module says under the names that choose tests, wherever in it they are bound."""
+    named: dict[str, str] = {}
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.FunctionDef(name=name):
+                bound = [name]
+            case ast.Assign(targets=targets):
+                bound = [one.id for one in targets if isinstance(one, ast.Name)]
+            case ast.AnnAssign(target=ast.Name(id=name)) | ast.AugAssign(target=ast.Name(id=name)):
+                bound = [name]
+            case ast.Import() | ast.ImportFrom():
+                bound = _bound(node)
+            case _:
+                continue
+        named |= dict.fromkeys(_IN_TESTS.intersection(bound), ast.dump(node))
+    return named
+
+
 def _definitions(text: str) -> dict[str, str]:
     """Top-level statements by name; the nameless ones (imports, calls) by what they say.
 
-    Added imports are let through: they are needed by added fixtures, and a plugin is only
-    activated by the name `pytest_plugins`.
+    Added imports are let through, for added fixtures need them; unless they bring a hook: what
+    stands under a hook's name in a conftest.py is one, wherever it was written.
     """
     named: dict[str, str] = {}
     for node in ast.parse(text).body:
@@ -105,7 +181,8 @@ def _definitions(text: str) -> dict[str, str]:
             case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
                 named[name] = ast.dump(node)
             case ast.Import() | ast.ImportFrom():
-                named[ast.unparse(node)] = ""
+                brings = any(name.startswith((*_HOOKS, "*")) for name in _bound(node))
+                named[ast.unparse(node)] = _HOOK if brings else ""
             case ast.Expr(value=ast.Constant()):
                 continue
             case _:
@@ -115,9 +192,24 @@ def _definitions(text: str) -> dict[str, str]:
     return named
 
 
+def _bound(node: ast.Import | ast.ImportFrom) -> list[str]:
+    return [alias.asname or alias.name for alias in node.names]
+
+
 def _pyproject(text: str) -> object:
-    tool = tomllib.loads(text).get("tool")
-    return tool.get("pytest") if isinstance(tool, dict) else None
+    """What pytest reads, and the plugins that it loads once the project is installed."""
+    document = tomllib.loads(text)
+    return [
+        _within(document, "tool", "pytest"),
+        _within(document, "project", "entry-points", PLUGINS),
+        _within(document, "tool", "poetry", "plugins", PLUGINS),
+    ]
+
+
+def _within(document: object, *names: str) -> object:
+    for name in names:
+        document = document.get(name) if isinstance(document, dict) else None
+    return document
 
 
 def _ini(*sections: str) -> _Reader:
@@ -125,7 +217,8 @@ def _ini(*sections: str) -> _Reader:
         parser = configparser.RawConfigParser(strict=False)
         parser.read_string(text)
         wanted = [s for s in parser.sections() if s.startswith(sections)]
-        return {s: dict(parser.items(s)) for s in wanted}
+        plugins = parser.get(_ENTRY_POINTS, PLUGINS, fallback=None)
+        return [{s: dict(parser.items(s)) for s in wanted}, plugins]
 
     return read
 
@@ -135,9 +228,20 @@ def _package_json(text: str) -> object:
     if not isinstance(document, dict):
         raise ValueError("no object")
     scripts = document.get("scripts")
-    scripts = scripts if isinstance(scripts, dict) else {}
-    tests = {name: line for name, line in scripts.items() if "test" in name}
+    tests = _test_scripts(scripts if isinstance(scripts, dict) else {})
     return [tests, *(document.get(key) for key in ("jest", "vitest", "mocha", "ava"))]
+
+
+def _test_scripts(scripts: Mapping[str, object]) -> dict[str, object]:
+    """The scripts about tests, and those that these name: `"test": "npm run unit"`."""
+    found, reached = dict[str, object](), [name for name in scripts if "test" in name]
+    while reached:
+        name = reached.pop()
+        found[name] = scripts[name]
+        words = set(_WORD.findall(str(scripts[name])))
+        around = (f"{kind}{one}" for kind in ("", "pre", "post") for one in (*words, name))
+        reached += [one for one in around if one in scripts and one not in found]
+    return found
 
 
 def _vite(text: str) -> object:

@@ -25,6 +25,7 @@ class Counts:
     errors: int = 0  #: tests, set-ups or files that broke rather than said no
     skipped: int = 0
     xfailed: int = 0  #: failed as expected; xpassed ones count as passed
+    whole: bool = False  #: the runner came to its closing line, which all of this is from
     broken: str | None = None  #: in words, why this run proves nothing
     import_only: bool = False  #: `broken` is due to a missing module and nothing else
 
@@ -47,6 +48,7 @@ def read_output(command: str, exit_code: int, output: str) -> Counts:
     return Counts(
         runner=runner,
         exit_code=exit_code,
+        whole="passed" in tally,
         broken=broken,
         import_only=import_only,
         **{name: tally.get(name, 0) for name in FIELDS},
@@ -59,6 +61,8 @@ def why_not_red(counts: Counts, *, allow_import_red: bool = False) -> str | None
     `allow_import_red` accepts a test that fails because the module it asks for is not there yet:
     right for a library, whose new module *is* the feature; wrong for a served application.
     """
+    if counts.exit_code == 0 and counts.skipped and not counts.passed:
+        return f"no test passed or failed: {describe(counts)}"
     if counts.exit_code == 0:
         return "the tests pass on the unchanged base: there is nothing to do, or they test nothing"
     if counts.broken is not None and not (allow_import_red and counts.import_only):
@@ -66,17 +70,6 @@ def why_not_red(counts: Counts, *, allow_import_red: bool = False) -> str | None
     if counts.runner is Runner.UNKNOWN or counts.failed or counts.errors:
         return None
     return f"the command ended with {counts.exit_code}, but no test failed"
-
-
-def why_not_green(counts: Counts) -> str | None:
-    """Why this run does not count as passed, or None. Exit code 0 with no test run is not green."""
-    if counts.exit_code != 0:
-        return counts.broken or f"the command ended with {counts.exit_code}: {describe(counts)}"
-    if counts.runner is Runner.UNKNOWN or counts.passed:
-        return None
-    if counts.skipped or counts.xfailed:
-        return f"no test passed: {describe(counts)}"
-    return "no test ran"
 
 
 def describe(counts: Counts) -> str:

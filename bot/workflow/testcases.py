@@ -16,13 +16,14 @@ class TestCase:
     name: str  #: with the classes or `describe`s around it
     line: int
     asserts: tuple[str, ...] = ()
-    trivial: int = 0  #: assertions that are true whatever the program does
+    sure: tuple[str, ...] = ()  #: those of them under no condition; of Python's tests alone
     always_fails: int = 0  #: `assert False` and its like, not under a condition
     marks: int = 0  #: skips, xfails, todos: its own and those around it
     only: bool = False  #: keeps the other tests of the file from running
     swallows: int = 0  #: handlers that catch a failed assertion and go on
     cases: int = 1  #: parameter sets that are written out
     replaced: frozenset[str] = frozenset()  #: what it runs with a substitute for
+    wrapped: frozenset[str] = frozenset()  #: decorators that are no test library's
 
 
 #: Words in the names of what tests replace with good reason: it is not what they test.

@@ -3,8 +3,10 @@
 import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from bot.workflow.replaced_python import Function, Replaced
+from bot.workflow.straight_python import bound_last, straight
 from bot.workflow.testcases import TestCase
 
 MAX_HELPERS = 5  #: how deep a chain of helper functions is followed
@@ -12,6 +14,7 @@ MAX_HELPERS = 5  #: how deep a chain of helper functions is followed
 _MARKS = frozenset(["skip", "skipif", "skipIf", "skipUnless", "xfail", "expectedFailure"])
 _SKIP_CALLS = frozenset(["skip", "xfail", "importorskip", "skipTest"])
 _RAISERS = frozenset(["raises", "warns", "deprecated_call", "assertRaises", "fail"])
+_LIBRARIES = frozenset(["pytest", "unittest", "mock", "patch"])  #: whose decorators are read
 _CATCH_ALL = frozenset(["AssertionError", "Exception", "BaseException"])
 
 
@@ -22,6 +25,7 @@ class _Around:
     prefix: str = ""
     marks: int = 0
     replaced: frozenset[str] = frozenset()
+    wrapped: frozenset[str] = frozenset()
     helpers: Mapping[str, Function]
 
 
@@ -46,7 +50,7 @@ def fixtures_in(text: str) -> list[Function]:
 
 
 def _cases(body: Iterable[ast.stmt], around: _Around, replaced: Replaced) -> Iterator[TestCase]:
-    for node in body:
+    for node in bound_last(body):
         if isinstance(node, ast.ClassDef) and _may_hold_tests(node):
             yield from _cases(node.body, _inside(node, around, replaced), replaced)
         elif isinstance(node, Function) and node.name.startswith("test"):
@@ -59,6 +63,7 @@ def _inside(node: ast.ClassDef, around: _Around, replaced: Replaced) -> _Around:
         prefix=f"{around.prefix}{node.name}.",
         marks=around.marks + _decorator_marks(node) + _module_marks(node.body),
         replaced=around.replaced | own,
+        wrapped=around.wrapped | _wrappers(node),
         helpers={**around.helpers, **_functions(node.body)},
     )
 
@@ -73,19 +78,25 @@ def _may_hold_tests(node: ast.ClassDef) -> bool:
 
 def _case(node: Function, around: _Around, replaced: Replaced) -> TestCase:
     reached = list(_reachable(node.body))
-    found = list(_assertions(reached, around.helpers, MAX_HELPERS))
+    found = _real(_assertions(reached, around.helpers, MAX_HELPERS))
     skips = sum(_is_call(n, _SKIP_CALLS) for n in _walk(reached))
     return TestCase(
         name=around.prefix + node.name,
         line=node.lineno,
-        asserts=tuple(ast.unparse(a) for a in found if _can_fail(a) and not _must_fail(a)),
-        trivial=sum(not _can_fail(a) for a in found),
+        asserts=found,
+        sure=_real(_assertions(straight(reached), around.helpers, MAX_HELPERS)),
         always_fails=sum(_must_fail(statement) for statement in node.body),
         marks=around.marks + _decorator_marks(node) + skips,
         swallows=sum(_swallows(n) for n in _walk(reached)),
         cases=_parameter_sets(node),
         replaced=around.replaced | replaced.by([node]),
+        wrapped=around.wrapped | _wrappers(node),
     )
+
+
+def _real(assertions: Iterable[ast.AST]) -> tuple[str, ...]:
+    """Those that can fail, and can pass."""
+    return tuple(ast.unparse(one) for one in assertions if _can_fail(one) and not _must_fail(one))
 
 
 def _reachable(body: list[ast.stmt]) -> Iterator[ast.stmt]:
@@ -190,6 +201,11 @@ def _decorator_marks(node: Function | ast.ClassDef) -> int:
     return sum(bool(_MARKS & set(_names(d))) for d in node.decorator_list)
 
 
+def _wrappers(node: Function | ast.ClassDef) -> frozenset[str]:
+    named = (_name(one.func if isinstance(one, ast.Call) else one) for one in node.decorator_list)
+    return frozenset(name for name in named if name.partition(".")[0] not in _LIBRARIES)
+
+
 def _module_marks(body: Iterable[ast.stmt]) -> int:
     """`pytestmark = pytest.mark.skip`, `pytest.skip(…)` and `__test__ = False` at this level."""
     count = 0
@@ -221,10 +237,10 @@ def _parameter_sets(node: Function) -> int:
 def _names(node: ast.AST | None) -> list[str]:
     """Every plain and attribute name in an expression."""
     walked = ast.walk(node) if node is not None else ()
-    return [n.id if isinstance(n, ast.Name) else n.attr for n in walked if _is_named(n)]  # type: ignore[attr-defined]
+    return [n.id if isinstance(n, ast.Name) else n.attr for n in walked if _is_named(n)]
 
 
-def _is_named(node: ast.AST) -> bool:
+def _is_named(node: ast.AST) -> TypeGuard[ast.Name | ast.Attribute]:
     return isinstance(node, ast.Name | ast.Attribute)
 
 

@@ -164,7 +164,7 @@ def _weighed(case: TestCase, inside: list[_Assert], straight: set[int]) -> TestC
     trivial = {one.at for one in inside if not one.says or _TRIVIAL.match(one.text)}
     worthless = hopeless | trivial
     real = tuple(one.text for one in inside if one.at not in worthless)
-    return replace(case, asserts=real, trivial=len(trivial), always_fails=len(hopeless))
+    return replace(case, asserts=real, always_fails=len(hopeless))
 
 
 def _between(places: list[int], start: int, end: int) -> int:

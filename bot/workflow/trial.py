@@ -39,6 +39,30 @@ class Trial:
     ready: bool | None = None  #: None where nothing was served
     connections: int | None = None  #: how often the tests asked the application
 
+    def short_of_green(self, before: Proof | None = None) -> str:
+        """What keeps the tests from being green, in words that follow theirs; empty: nothing does.
+
+        `before` is the same tests' run on the base: what ran there may not be skipped now, or gone.
+        Whoever ends the runner's process, or takes tests away from it, has not made them pass.
+        """
+        proof = self.proof
+        if proof.exit_code != 0:
+            return f"fail (exit code {proof.exit_code})"
+        if not proof.green:
+            return "end well, but every one was skipped"
+        if before is not None and before.passed + before.failed > 0:  # they were all counted there
+            more = proof.skipped - before.skipped
+            if more > 0:
+                said = "1 is" if more == 1 else f"{more} are"
+                return f"pass, but {said} skipped that ran on the base"
+        if before is not None and before.counted:
+            if not proof.counted:
+                return "end with exit code 0 before their runner could say what it ran"
+            least = before.passed + bool(before.failed or before.errors)
+            if proof.passed < least:
+                return f"pass, but they are {proof.passed}, and on the base {before.passed} passed"
+        return "pass without asking the application anything" if self.connections == 0 else ""
+
 
 class Bench:
     """Where trials are run for one task."""
@@ -133,6 +157,7 @@ class Bench:
             failed=counts.failed,
             errors=counts.errors,
             skipped=counts.skipped,
+            counted=counts.whole,
             log=mask(log[-LOG_KEPT:]),
             at=self._now(),
         )

@@ -7,12 +7,12 @@ that a test which moved to another file has not been deleted.
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.workflow.globs import matches_any
 from bot.workflow.replaced_python import Function
-from bot.workflow.runner_config import changed_runner
+from bot.workflow.runner_config import changed_command, changed_runner
 from bot.workflow.testcases import Depth, TestCase, depth_of, is_surrounding
 from bot.workflow.tests_python import fixtures_in, read_python
 from bot.workflow.tests_script import read_script
@@ -41,12 +41,27 @@ class Weakening:
     certain: bool
 
 
-def find_weakening(files: Sequence[TestFile]) -> list[Weakening]:
-    """Everything in the change that takes strength from the tests."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Whole:
+    """What one has to know of the change as a whole to judge one of its files."""
+
+    gained: Mapping[str, TestCase]  #: tests that only a new side has, by their last names
+    fixtures: Sequence[Function]
+    written: frozenset[str]  #: names of functions that the change defines
+    commands: Sequence[str]  #: by which the tests are run
+
+
+def find_weakening(files: Sequence[TestFile], commands: Sequence[str] = ()) -> list[Weakening]:
+    """Everything in the change that takes strength from the tests, which `commands` run."""
     gained = {case.name.rsplit(".")[-1]: case for f in files for case in _gained(f)}
     conftests = [f.new or "" for f in files if f.path.rpartition("/")[2] == "conftest.py"]
-    fixtures = [one for text in conftests for one in fixtures_in(text)]
-    return [found for f in files for found in _in_file(f, gained, fixtures)]
+    whole = _Whole(
+        gained=gained,
+        fixtures=[one for text in conftests for one in fixtures_in(text)],
+        written=frozenset(name for f in files for name in _written(f)),
+        commands=commands,
+    )
+    return [found for f in files for found in _in_file(f, whole)]
 
 
 def is_a_real_test(path: str, text: str, old: str = "") -> str | None:
@@ -65,11 +80,6 @@ def is_a_real_test(path: str, text: str, old: str = "") -> str | None:
     known = _known(path, old)
     judged = ((case, _not_real(case)) for case in cases if replace(case, line=0) not in known)
     return next((f"{path}:{case.line}: {reason}" for case, reason in judged if reason), None)
-
-
-def reaches_the_app(texts: Iterable[str], variable: str = "E2E_BASE_URL") -> bool:
-    """Whether any of the accepted files uses the address of the served application."""
-    return any(variable in text for text in texts)
 
 
 def how_compared(paths: Iterable[str]) -> str:
@@ -98,10 +108,9 @@ def _not_real(case: TestCase) -> str | None:
     return None
 
 
-def _in_file(
-    file: TestFile, gained: dict[str, TestCase], fixtures: Sequence[Function]
-) -> Iterator[Weakening]:
-    reason = changed_runner(file.path, file.old, file.new)
+def _in_file(file: TestFile, whole: _Whole) -> Iterator[Weakening]:
+    sides = file.path, file.old, file.new
+    reason = changed_runner(*sides) or changed_command(*sides, whole.commands)
     if reason is not None:
         yield _found(file, 0, reason)
     if reason is not None or file.old == file.new:
@@ -112,7 +121,7 @@ def _in_file(
         case Depth.HASH:
             yield from _by_hash(file)
         case Depth.PYTHON | Depth.SCRIPT:
-            yield from _in_depth(file, gained, fixtures)
+            yield from _in_depth(file, whole)
 
 
 def _by_hash(file: TestFile) -> Iterator[Weakening]:
@@ -127,27 +136,26 @@ def _by_hash(file: TestFile) -> Iterator[Weakening]:
     yield _found(file, 0, text, certain=deleted)
 
 
-def _in_depth(
-    file: TestFile, gained: dict[str, TestCase], fixtures: Sequence[Function]
-) -> Iterator[Weakening]:
+def _in_depth(file: TestFile, whole: _Whole) -> Iterator[Weakening]:
     try:
         before = _read(file.path, file.old or "") or []
     except _Unreadable:
         before = []  # it tested nothing, so nothing can be lost
     try:
-        after = _read(file.path, file.new or "", fixtures) or []
+        after = _read(file.path, file.new or "", whole.fixtures) or []
     except _Unreadable:
         yield _found(file, 0, "can no longer be read, so none of its tests would run")
         return
     now = {case.name: case for case in after}
     pairs = []
     for old in before:
-        new = now.get(old.name) or _moved(old, gained, after)
+        new = now.get(old.name) or _moved(old, whole.gained, after)
         if new is None:
             yield _found(file, old.line, f"the test {old.name} was deleted")
         else:
             pairs.append((old, new))
             yield from _compared(file, old, new)
+            yield from _wrapped(file, old, new, whole.written)
     yield from _replaced(file, pairs)
     known = {case.name for case in before}
     for case in after:
@@ -170,6 +178,8 @@ def _compared(file: TestFile, old: TestCase, new: TestCase) -> Iterator[Weakenin
         yield _found(file, at, f"{name}: the assertions that can fail are {counts}")
     elif Counter(old.asserts) - Counter(new.asserts):
         yield _found(file, at, f"{name} asserts something else than before", certain=False)
+    if left := (Counter(old.sure) - Counter(new.sure)) & Counter(new.asserts):
+        yield _found(file, at, f"{name} now asserts under a condition: {next(iter(left))[:80]}")
 
 
 def _replaced(file: TestFile, pairs: Sequence[tuple[TestCase, TestCase]]) -> Iterator[Weakening]:
@@ -185,11 +195,28 @@ def _replaced(file: TestFile, pairs: Sequence[tuple[TestCase, TestCase]]) -> Ite
         yield _found(file, those[0].line, text, certain=certain)
 
 
+def _wrapped(
+    file: TestFile, old: TestCase, new: TestCase, written: frozenset[str]
+) -> Iterator[Weakening]:
+    """A new decorator may keep a test from running; that is certain where the change wrote it."""
+    for name in sorted(new.wrapped - old.wrapped):
+        text = f"{new.name} is now decorated with {name}"
+        yield _found(file, new.line, text, certain=_last(name) in written)
+
+
+def _written(file: TestFile) -> set[str]:
+    """Functions that only the new side of a Python file defines."""
+    if not file.path.endswith(".py"):
+        return set()
+    old, new = ({one.name for one in fixtures_in(side or "")} for side in (file.old, file.new))
+    return new - old
+
+
 def _last(name: str) -> str:
     return re.split(r"[./]", name)[-1]
 
 
-def _moved(old: TestCase, gained: dict[str, TestCase], after: list[TestCase]) -> TestCase | None:
+def _moved(old: TestCase, gained: Mapping[str, TestCase], after: list[TestCase]) -> TestCase | None:
     """The same test elsewhere: under its name in another file, or renamed in this one."""
     moved = gained.get(old.name.rsplit(".")[-1])
     if moved is not None and not Counter(old.asserts) - Counter(moved.asserts):

@@ -8,7 +8,6 @@ from bot.workflow.weakening import (
     find_weakening,
     how_compared,
     is_a_real_test,
-    reaches_the_app,
 )
 
 PY = """import pytest
@@ -76,6 +75,26 @@ def certain(path: str, old: str | None, new: str | None) -> list[str]:
             "catches its own",
         ),
         ("def test_price(n):", "def test_price(n:", "can no longer be read"),
+        (
+            "    assert price(n)",
+            "    if FULL:\n        assert price(n)",
+            "asserts under a condition",
+        ),
+        ("    assert price(n)", "    for _ in few(): assert price(n)", "asserts under a condition"),
+        ("    assert price(n)", "    def later(): assert price(n)", "asserts under a condition"),
+        ("    assert price(n)", "    if QUICK:\n        return\n    assert price(n)", "condition"),
+        (
+            "    assert price(n)",
+            "    try:\n        x()\n    except E:\n        assert price(n)",
+            "cond",
+        ),
+        ("class TestCart:", "del test_price\n\nclass TestCart:", "test_price was deleted"),
+        ("class TestCart:", "test_price = None\n\nclass TestCart:", "test_price was deleted"),
+        (
+            "class TestCart:",
+            "from x import test_price\n\nclass TestCart:",
+            "test_price was deleted",
+        ),
     ],
 )
 def test_a_weaker_python_test_is_named(old: str, new: str, words: str) -> None:
@@ -93,10 +112,26 @@ def test_a_weaker_python_test_is_named(old: str, new: str, words: str) -> None:
         ("    assert price(-n) is None\n", "    assert price(-n) is None\n    assert price(0)\n"),
         ("class TestCart", "def test_new():\n    assert price(9)\n\nclass TestCart"),
         ("test_empty", "test_an_empty_cart_costs_nothing"),
+        ("    assert price(-n)", "    with clock():\n        assert price(-n)"),
+        ("    assert price(-n)", "    for _ in (1, 2):\n        assert price(-n)"),
+        (
+            "    assert price(-n) is None\n",
+            "    try:\n        assert price(-n) is None\n    finally:\n        close()\n",
+        ),
+        ("def test_price", "@pytest.mark.slow\ndef test_price"),
     ],
 )
 def test_a_stronger_or_renamed_test_is_let_through(old: str, new: str) -> None:
     assert weakened("tests/test_shop.py", PY, PY.replace(old, new)) == []
+
+
+def test_a_decorator_of_a_library_is_shown_and_one_that_the_change_wrote_is_refused() -> None:
+    decorated = PY.replace("def test_price", "@kinder\ndef test_price")
+    (shown,) = weakened("tests/test_a.py", PY, decorated)
+    assert (shown.certain, shown.text) == (False, "test_price is now decorated with kinder")
+    ours = "def kinder(f):\n    return lambda: None\n"
+    (refused,) = weakened("tests/test_a.py", PY, decorated, shop__kinder=ours)
+    assert refused.certain
 
 
 def test_a_table_without_rows_is_a_test_that_never_runs() -> None:
@@ -213,6 +248,26 @@ def test_what_stands_in_comments_and_strings_is_no_test(old: str, new: str) -> N
         ("tests/conftest.py", None, "collect_ignore = ['test_a.py']\n"),
         ("conftest.py", None, "@pytest.fixture(autouse=True)\ndef f(): pass\n"),
         ("conftest.py", None, "import pytest\npytest.skip('x')\n"),
+        ("tests/conftest.py", None, "from shop.hooks import pytest_runtest_makereport\n"),
+        ("tests/conftest.py", None, "from shop.hooks import quiet as pytest_runtest_makereport\n"),
+        ("tests/conftest.py", "x = 1\n", "from shop.hooks import *\nx = 1\n"),
+        ("tests/test_a.py", "x = 1\n", "x = 1\npytest_plugins = ['shop.quiet']\n"),
+        ("tests/test_a.py", "pytest_plugins = ['a']\n", "pytest_plugins = ['b']\n"),
+        ("tests/__init__.py", "", "def load_tests(*_):\n    return unittest.TestSuite()\n"),
+        ("tests/__init__.py", None, "from shop.quiet import load_tests\n"),
+        ("pyproject.toml", "[project]\n", "[project.entry-points.pytest11]\nq='shop.quiet'\n"),
+        ("pyproject.toml", "", "[tool.poetry.plugins.pytest11]\nq='shop.quiet'\n"),
+        ("setup.cfg", "", "[options.entry_points]\npytest11 =\n  q = shop.quiet\n"),
+        (
+            "package.json",
+            '{"scripts":{"test":"npm run unit","unit":"jest"}}',
+            '{"scripts":{"test":"npm run unit","unit":"true"}}',
+        ),
+        (
+            "package.json",
+            '{"scripts":{"test":"npm run unit","unit":"jest"}}',
+            '{"scripts":{"test":"npm run unit","unit":"jest","postunit":"true"}}',
+        ),
         ("pytest.py", None, "raise SystemExit(0)\n"),
         ("_pytest/__init__.py", None, ""),
         ("sitecustomize.py", None, ""),
@@ -231,11 +286,39 @@ def test_a_change_of_how_tests_are_run_is_refused(
         ("setup.cfg", "[metadata]\nname=a\n", "[metadata]\nname=b\n"),
         ("vite.config.ts", "x = { test: { a: 1 }, base: '/' }", "x = { test: {a: 1}, base: '/b' }"),
         ("package.json", '{"version":"1"}', '{"version":"2","scripts":{"build":"x"}}'),
+        ("setup.cfg", "", "[options.entry_points]\nconsole_scripts =\n  shop = shop.cli:main\n"),
+        ("tests/test_a.py", "x = 1\n", "from shop.hooks import *\nx = 1\n"),
+        ("tests/conftest.py", "x = 1\n", "from shop.fixtures import cart\nx = 1\n"),
         ("conftest.py", "import os\n", "import os, sys\n\n@pytest.fixture\ndef shop(): pass\n"),
     ],
 )
 def test_the_rest_of_such_a_file_may_change(path: str, old: str | None, new: str | None) -> None:
     assert certain(path, old, new) in ([], ["conftest.py was changed at import os"])
+
+
+@pytest.mark.parametrize(
+    ("command", "path", "refused"),
+    [
+        ("./scripts/check.sh --all", "scripts/check.sh", True),
+        ("cd web && sh check.sh", "web/check.sh", True),
+        ("bash -c 'CI=1 ./check.sh'", "check.sh", True),
+        ("make test", "Makefile", True),
+        ("make -C web test", "web/Makefile", True),
+        ("nox -s tests", "noxfile.py", True),
+        ("python -m pytest", "Makefile", False),
+        ("python -m pytest tests/unit/test_shop.py", "tests/unit/test_shop.py", False),
+        ("python -m pytest tests", "shop/cart.py", False),
+    ],
+)
+def test_what_a_test_command_runs_may_not_be_changed(
+    command: str, path: str, refused: bool
+) -> None:
+    files = [TestFile(path=path, old="# what it was\n", new="# what it is\n")]
+    found = find_weakening(files, [command])
+    assert [one.certain for one in found] == [True] * refused
+    assert all(f"`{command}` runs this file" in one.text for one in found)
+    new = [TestFile(path=path, old=None, new="x = 1\n")]
+    assert find_weakening(new, [command]) == [], "what was not there was not run"
 
 
 def test_other_languages_are_compared_by_hash_and_it_says_so() -> None:
@@ -320,11 +403,6 @@ def test_only_what_a_change_brings_is_judged() -> None:
     assert is_a_real_test("tests/test_a.py", new, old) is None
     assert "test_a.py:3: test_a" in str(is_a_real_test("tests/test_a.py", new))
     assert "test_b" in str(is_a_real_test("tests/test_a.py", old + skipped, old))
-
-
-def test_whether_tests_reach_the_application_is_read_from_their_files() -> None:
-    assert reaches_the_app(["import x", "os.environ['E2E_BASE_URL']"])
-    assert not reaches_the_app(["import x"])
 
 
 PIECES = st.sampled_from(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bot.agents.replies import WrittenCode
 from bot.domain import Cause, Role, StepResult, Task
-from bot.facts import Facts
+from bot.facts import Facts, Proof
 from bot.workflow.answering import answer_threads
 from bot.workflow.gates import Change, GateFinding, freeze
 from bot.workflow.newest import on_newest_head
@@ -18,6 +18,7 @@ from bot.workflow.publish import commit, publish, show_pull
 from bot.workflow.sent_back import thread_note
 from bot.workflow.taken_up import of_this_step
 from bot.workflow.trial import Trial
+from bot.workflow.weakening_allowed import weakening_allowed
 from bot.workflow.workspace import feedback_of
 
 STUCK = 3  #: times that the same failure may come before the work ends
@@ -62,12 +63,22 @@ async def _judged(task: Task, ctx: Ctx, said: WrittenCode, sha: str) -> StepResu
         return _refused(facts, tree, said_by_gates.findings)
     checkout = await trial_at(ctx, sha)
     e2e = await ctx.bench.e2e(checkout, sha)
-    if not e2e.proof.green or e2e.connections == 0:
-        return _not_green(replace(facts, wip_sha=sha), tree, e2e, "end-to-end tests")
+    if why := e2e.short_of_green(facts.red):
+        return _not_green(replace(facts, wip_sha=sha), tree, e2e, f"The end-to-end tests {why}")
     checks = await ctx.bench.checks(checkout, sha)
-    if not checks.proof.green:
-        return _not_green(replace(facts, wip_sha=sha), tree, checks, "repository's own tests")
+    why = checks.short_of_green(_on_the_base(facts))
+    if why and not (checks.proof.green and await weakening_allowed(task, ctx)):
+        why = f"The repository's own tests {why}"
+        return _not_green(replace(facts, wip_sha=sha), tree, checks, why)
     return await _green(task, ctx, said, sha, e2e, checks)
+
+
+def _on_the_base(facts: Facts) -> Proof | None:
+    """The run of the repository's own tests on the base that is in the head; a newer base may have
+    other tests.
+    """
+    proof = facts.base_checks
+    return proof if proof is not None and proof.sha == facts.base_sha else None
 
 
 async def _own_changes(task: Task, ctx: Ctx, sha: str) -> list[Change]:
@@ -128,7 +139,7 @@ async def _words(task: Task, ctx: Ctx, frozen: Sequence[str]) -> dict[str, objec
 def _idle(task: Task) -> StepResult:
     """No change: what the coder was told before still holds, and is what people have to hear."""
     told = [text for text in task.facts.feedback if text != IDLE]
-    before = "\n".join(told).strip().partition("\n")[0]
+    before = "\n".join(told).strip().partition("\n")[0].removesuffix(":")
     why = f"The coder changed nothing after: {before}" if before else "The coder changed nothing"
     cause = task.cause if task.cause in _STILL else Cause.NOT_GREEN
     return _stuck_or_again(task.facts, why, IDLE, cause, before=told)
@@ -141,11 +152,7 @@ def _refused(facts: Facts, tree: str, findings: Sequence[GateFinding]) -> StepRe
     return _stuck_or_again(replace(facts, wip_sha=""), why, "\n".join(said), Cause.GATE, tree=tree)
 
 
-def _not_green(facts: Facts, tree: str, trial: Trial, what: str) -> StepResult:
-    if trial.proof.green:
-        why = f"The {what} pass without asking the application anything"
-    else:
-        why = f"The {what} fail (exit code {trial.proof.exit_code})"
+def _not_green(facts: Facts, tree: str, trial: Trial, why: str) -> StepResult:
     return _stuck_or_again(facts, why, f"{why}:\n\n{tail(trial.proof.log)}", tree=tree)
 
 

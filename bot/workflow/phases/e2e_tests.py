@@ -168,14 +168,15 @@ def _green_at_once(facts: Facts) -> StepResult:
 
 def _base_is_red(facts: Facts, proof: Proof) -> StepResult:
     """A person has to mend what is there, before anything can be proved with it."""
+    command, base = f"`{proof.command}`", f"`{facts.base_ref}`"
+    tell = "or say in `checks.test` how the repository is tested"
     if proof.exit_code == NO_TESTS and "no tests ran" in proof.log.lower():
-        why = (
-            f"`{proof.command}` finds no tests on `{facts.base_ref}`: commit a first one, or say "
-            "in `checks.test` how the repository is tested"
-        )
+        why = f"{command} finds no tests on {base}: commit a first one, {tell}"
+    elif proof.exit_code == 0:
+        why = f"{command} skips every test on {base}: let one run, {tell}"
     else:
         why = (
-            f"The repository's own tests (`{proof.command}`) fail on the unchanged "
-            f"`{facts.base_ref}` with exit code {proof.exit_code}; mend them, or `checks.test`"
+            f"The repository's own tests ({command}) fail on the unchanged {base} "
+            f"with exit code {proof.exit_code}; mend them, or `checks.test`"
         )
     return waiting(replace(facts, base_checks=None), WaitFor.CONFIGURATION, why)

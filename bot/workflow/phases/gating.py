@@ -37,11 +37,12 @@ async def gated(task: Task, ctx: Ctx, changes: Sequence[Change]) -> Gated:
 
 def _rules(task: Task, ctx: Ctx) -> GateRules:
     """What this repository allows in a change."""
-    protect = ctx.config.protect
+    config, protect = ctx.config, ctx.config.protect
     return GateRules(
         max_files=protect.max_files,
         max_patch_kb=protect.max_patch_kb,
         protected=protect.paths,
         frozen=task.facts.tests,
+        test_commands=(config.e2e.test_command, config.checks_command),
         refuse_dependencies=protect.new_dependencies is DependencyRule.REFUSE,
     )

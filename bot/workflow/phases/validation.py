@@ -19,12 +19,9 @@ async def validate(task: Task, ctx: Ctx) -> StepResult:
     proof = await run_at(task, ctx, url) if url else await _in_the_cage(facts, ctx)
     where = url or "ephemeral staging"
     if not proof.green:
-        return back(
-            replace(facts, validation=proof),
-            f"The end-to-end tests fail on {where}",
-            Cause.VALIDATION,
-            f"The end-to-end tests fail on {where}:\n\n{tail(proof.log)}",
-        )
+        why = f"The end-to-end tests {how_red(proof)} on {where}"
+        feedback = f"{why}:\n\n{tail(proof.log)}"
+        return back(replace(facts, validation=proof), why, Cause.VALIDATION, feedback)
     passing = "passes" if proof.passed == 1 else "pass"
     return passed(_validated(facts, proof), f"{proof.passed or 'All'} {passing} on {where}")
 
@@ -73,11 +70,16 @@ def _place(url: str) -> str:
     return f"{parts.hostname or ''}{port}" if parts.scheme in ("http", "https") else ""
 
 
+def how_red(proof: Proof) -> str:
+    """What the tests do that are not green: `fail`, unless none was run."""
+    return "fail" if proof.exit_code != 0 else "are all skipped"
+
+
 async def run_at(task: Task, ctx: Ctx, url: str) -> Proof:
     """The frozen tests, in a cage whose only way out leads to `url`'s host and port."""
     facts = task.facts
     checkout = await trial_at(ctx, facts.head_sha)
-    async with reach(url) as way:
+    async with reach(url, caged=ctx.cage.program is not None) as way:
         trial = await ctx.bench.e2e_against(checkout, facts.head_sha, url, way.ways, way.env)
     return trial.proof
 
