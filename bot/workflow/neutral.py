@@ -2,9 +2,10 @@
 
 Titles, bodies, findings, logs and names come from people and models. Posted by us they must not
 call anybody (`@x`), link or close anything (`#1`, `GH-1`, an issue's address), command us
-(`/chimera`), load an image, hide text, or break the Markdown around them. What is invisible is
-removed; what GitHub would act on gets a zero-width space inside, which changes its meaning and
-not its look; secrets are blanked. Every pattern scans once, without backtracking.
+(`/chimera`), keep CI from running (`[skip ci]` in a commit's message), load an image, hide text,
+or break the Markdown around them. What is invisible is removed; what GitHub would act on gets a
+zero-width space inside, which changes its meaning and not its look; secrets are blanked. Every
+pattern scans once, without backtracking.
 """
 
 import re
@@ -21,9 +22,11 @@ _INVISIBLE = re.compile(
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# A sign that GitHub acts on, when the next character completes it.
+# A sign that GitHub acts on, when the next character completes it. What skips CI:
+# https://docs.github.com/en/actions/how-tos/manage-workflow-runs/skip-workflow-runs
 _LIVE = re.compile(
-    r"@(?=\w)|#(?=\d)|GH-(?=\d)|/(?=chimera)|!(?=\[)|/(?:issues|pull|discussions)/(?=\d)",
+    r"@(?=\w)|#(?=\d)|GH-(?=\d)|/(?=chimera)|!(?=\[)|/(?:issues|pull|discussions)/(?=\d)"
+    r"|\[(?=(?:skip ci|ci skip|no ci|skip actions|actions skip)\])|skip-checks(?=: ?true)",
     re.IGNORECASE,
 )
 _CELL = re.compile(r"[\\`|*_~\[\]]")

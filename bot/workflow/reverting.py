@@ -15,6 +15,7 @@ from bot.workflow.effects import Remote
 from bot.workflow.phases.step import Ctx
 from bot.workflow.publish import publish
 from bot.workflow.report.marker import signed
+from bot.workflow.report.pull import revert_title
 from bot.workflow.workspace import Taken
 
 
@@ -25,7 +26,7 @@ async def open_revert(task: Task, ctx: Ctx, repo: Repo) -> str:
     taken = await _taken_back(task, ctx, tip)
     if taken is None:
         return ""
-    title = f"Revert: {task.title}"
+    title = revert_title(task)
     message = f"{title}\n\nRefs #{task.issue}\n\nThis reverts commit {facts.merge_sha}.\n"
     sha = await ctx.workspace.commit(tip, taken, message=message, when=task.created_at)
     branch = f"revert/{facts.branch}"

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,8 +13,10 @@ from bot.workflow.report.marker import read_marker
 from bot.workflow.report.pull import (
     commit_message,
     line_comment,
+    merge_title,
     pull_body,
     pull_title,
+    revert_title,
     review_body,
     thread_reply,
     with_evidence,
@@ -95,10 +98,31 @@ def test_nothing_closes_the_issue_at_the_merge() -> None:
         pull_body(view(wish)),
         pull_title(wish, "{title}"),
         commit_message(wish, at=AT, subject="Fixes #3 @octo"),
+        merge_title(wish),
+        revert_title(wish),
     ]
     for text in said:
         assert re.search(r"(?:fix|clos|resolv)\w*:? [\w/]*#\d", text, re.IGNORECASE) is None
         assert "@octo" not in text
+
+
+@pytest.mark.parametrize(
+    "skips",
+    ["[skip ci]", "[CI skip]", "[no ci]", "[skip  actions]", "[actions skip]", "skip-checks: true"],
+)
+def test_no_title_of_an_issue_keeps_ci_from_running(skips: str) -> None:
+    """https://docs.github.com/en/actions/how-tos/manage-workflow-runs/skip-workflow-runs"""
+    wish = replace(OF, title=f"Make {skips} work", facts=facts(pull=12))
+    said = [
+        commit_message(wish, at=AT, subject=f"Test end to end: {wish.title}"),
+        pull_title(wish, "{title}"),  # a squash takes it for the commit
+        merge_title(wish),
+        revert_title(wish),
+    ]
+    for text in said:
+        assert "skip" in text or "no ci" in text
+        assert " ".join(skips.split()).lower() not in text.lower()
+    assert merge_title(wish).endswith(" work (#12)"), "the link to the pull request is ours"
 
 
 def test_a_title_is_one_line_within_the_limit() -> None:
@@ -110,7 +134,8 @@ def test_a_title_is_one_line_within_the_limit() -> None:
 
 
 def test_a_commit_carries_its_trailers() -> None:
-    assert commit_message(OF, at=AT, subject="Add logout", author_id=42) == (
+    wish = replace(OF, facts=facts(requester_id=42))
+    assert commit_message(wish, at=AT, subject="Add logout") == (
         "Add logout\n\nRefs #7\n\n"
         "Chimera-Task: chimera-01JD\n"
         "Chimera-Phase: CODE_IMPLEMENTATION\n"
@@ -119,9 +144,15 @@ def test_a_commit_carries_its_trailers() -> None:
     )
 
 
+def test_who_asked_through_the_api_is_nobodys_login_and_no_co_author() -> None:
+    wish = replace(OF, requester="deploy-token", facts=facts(requester_id=0))
+    assert "Co-authored-by" not in commit_message(wish, at=AT, subject="Add logout")
+
+
 @given(st.text(max_size=300), st.text(max_size=100))
 def test_no_subject_or_name_can_add_a_trailer(subject: str, login: str) -> None:
-    message = commit_message(replace(OF, requester=login), at=AT, subject=subject)
+    wish = replace(OF, requester=login, facts=facts(requester_id=42))
+    message = commit_message(wish, at=AT, subject=subject)
     paragraphs = message.rstrip("\n").split("\n\n")
     names = [line.partition(":")[0] for line in paragraphs[-1].split("\n")]
     assert names[:3] == ["Chimera-Task", "Chimera-Phase", "Chimera-Attempt"]

@@ -26,6 +26,20 @@ def pull_title(task: Task, template: str) -> str:
     return plain(filled, MAX_TITLE) or f"Change for {task.id}"
 
 
+def merge_title(task: Task) -> str:
+    """The first line of the merge commit: the wish and its pull request, as GitHub would have it.
+
+    On the default branch a live `Fixes #12` in it would close an issue before production is
+    validated.
+    """
+    return f"{plain(task.title, MAX_TITLE)} (#{task.facts.pull})"
+
+
+def revert_title(task: Task) -> str:
+    """Of the pull request that takes the change back, and of its commit."""
+    return f"Revert: {plain(task.title, MAX_TITLE - len('Revert: '))}"
+
+
 def pull_body(view: View, *, what: str = "", template: str = "") -> str:
     """What changed, its evidence, how to undo it; then the repository's own template.
 
@@ -56,19 +70,17 @@ def with_evidence(body: str, facts: Facts) -> str:
     return clip(f"{before}{EVIDENCE}\n\n{_evidence(facts)}\n\n{UNDO}{after}", MAX_BODY)
 
 
-def commit_message(
-    task: Task, *, at: Cursor, subject: str, author: str = "", author_id: int = 0
-) -> str:
+def commit_message(task: Task, *, at: Cursor, subject: str) -> str:
     """Subject, reference and trailers; equal for equal steps, so that the commit's SHA is, too.
 
-    The requester is the co-author; `users.noreply.github.com` is GitHub's private address, see
+    The person who asked on GitHub is the co-author, by GitHub's private address, which has their
+    number in it: an API token's name would be some stranger's login. See
     https://docs.github.com/account-and-profile/reference/email-addresses-reference.
     """
-    login = plain(author or task.requester, 100).replace("<", "").replace(">", "")
-    number = f"{author_id}+" if author_id else ""
+    login = plain(task.requester, 100).replace("<", "").replace(">", "")
     trailers = list(step_trailers(task.id, at))
-    if login:
-        trailers.append(f"Co-authored-by: {login} <{number}{login}@users.noreply.github.com>")
+    if login and (number := task.facts.requester_id):
+        trailers.append(f"Co-authored-by: {login} <{number}+{login}@users.noreply.github.com>")
     about = [f"Refs #{task.issue}"] if task.issue else []
     return "\n\n".join([plain(subject, MAX_SUBJECT), *about, "\n".join(trailers)]) + "\n"
 
