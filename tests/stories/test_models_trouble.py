@@ -187,7 +187,8 @@ async def test_where_the_days_money_is_spent_no_model_is_asked_until_tomorrow(
         settings = models.settings | {"daily_cost_usd": 0.005}
         factory = await factory_with(settings=settings, scripted=False)
         task = await factory.until(await factory.label_issue(), WaitFor.BUDGET)
-        assert task.phase is Phase.CODE_IMPLEMENTATION
+        assert task.phase is Phase.E2E_TEST_GENERATION, "the run ends before its next question"
+        assert task.spend.requests == models.answered, "what it had asked is paid for"
         assert task.wait is not None
         assert "of today's $0.01 for all tasks are spent" in task.wait.reason
         assert task.wait.until is not None

@@ -19,6 +19,7 @@ from bot.log import masked
 from bot.workflow import tracing
 from bot.workflow.guides import guides_for
 from bot.workflow.phases.step import Ctx
+from bot.workflow.phases.watched import watched
 from bot.workflow.transcripts import AgentRun, session_of
 from bot.workflow.workspace import NOTHING
 
@@ -90,7 +91,7 @@ async def _run(agent: Agent, brief: Brief, ctx: Ctx) -> Reply:
     events: list[AgentEvent] = []
     async with told(name, ctx.breakers):
         try:
-            reply = await agent.run(brief, events.append)
+            reply = await watched(agent, brief, ctx.purse, events)
         except (Exception, asyncio.CancelledError) as error:
             broken_off = _broken_off(error, events)
             if broken_off.usage.requests or not isinstance(error, Parked):
@@ -119,7 +120,7 @@ async def _settle(
     """The bill on the meter and in the day's accounts, the transcript in the store."""
     tracing.used(reply.usage)
     ctx.meter.add(_spend(reply))
-    await ctx.purse.paid(reply.usage.cost_usd)
+    await ctx.purse.paid(brief.run_id, reply.usage.cost_usd)
     run = AgentRun(
         run_id=brief.run_id, role=brief.role, agent=agent.name, events=events, reply=reply
     )
