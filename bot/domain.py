@@ -113,7 +113,13 @@ class WaitFor(StrEnum):
         """Its time ends it; of every other wait the time says when to look again."""
         return self in _BY_TIME
 
+    @property
+    def is_work(self) -> bool:
+        """It counts as the task's own time; people, limits and what is down take none of that."""
+        return self in _WORK
 
+
+_WORK = frozenset({WaitFor.RETRY, WaitFor.QUIET, WaitFor.RUN, WaitFor.CI, WaitFor.MERGE_QUEUE})
 _BY_TIME = frozenset(
     {WaitFor.RETRY, WaitFor.RATE_LIMIT, WaitFor.QUIET, WaitFor.BREAKER, WaitFor.BUDGET}
 )
@@ -151,7 +157,7 @@ class Wait:
     reason: str  #: one line for people
     key: str = ""  #: an event with this key wakes the task; empty: only the deadline does
     until: float | None = None  #: Unix seconds, UTC; None only while a person is needed
-    since: float = 0.0
+    since: float = 0.0  #: Unix seconds, UTC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,11 +222,11 @@ class Task:
     feature: str  #: title, blank line, body, as snapshotted
     title: str
     repo: RepoRef | None = None  #: None: a local run without a hub
-    issue: int = 0
-    text_sha256: str = ""
-    requester: str = ""
-    target_url: str = ""
-    priority: int = DEFAULT_PRIORITY
+    issue: int = 0  #: its number; 0 on a local run, and until one is opened for the API
+    text_sha256: str = ""  #: of `feature`, for the evidence
+    requester: str = ""  #: login of whoever asked, or the name of a token
+    target_url: str = ""  #: what the tests are run against, where nothing of ours is deployed
+    priority: int = DEFAULT_PRIORITY  #: higher goes first
     status: Status = Status.QUEUED
     cursor: Cursor = field(default_factory=Cursor)
     facts: Facts = field(default_factory=Facts)
@@ -234,9 +240,9 @@ class Task:
     cancel_by: str = ""  #: who asked for cancellation; the next record ends the task
     delivery: str = ""  #: the GUID of the delivery that made it, or moved it last
     traceparent: str = ""  #: the trace in which that was read (W3C); empty: nobody traces
-    run_at: float = 0.0
+    run_at: float = 0.0  #: not before; this and the instants below are Unix seconds, UTC
     created_at: float = 0.0
-    started_at: float | None = None
+    started_at: float | None = None  #: None until a worker has claimed it for the first time
     finished_at: float | None = None
     updated_at: float = 0.0
 
@@ -252,6 +258,10 @@ class Task:
         """
         holds = self.wait is not None and self.wait.on is WaitFor.HOLD
         return self.wait if holds or self.status is Status.WAITING else None
+
+    def is_parked_for(self, on: WaitFor) -> bool:
+        """Whether it waits, and for just this."""
+        return self.status is Status.WAITING and self.wait is not None and self.wait.on is on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

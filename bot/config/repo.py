@@ -4,7 +4,6 @@ Each attribute's docstring becomes its description in the JSON Schema and in the
 Values are plain and frozen; how several files become one is in `layers`.
 """
 
-import json
 import shlex
 from typing import Any, Literal
 
@@ -163,7 +162,7 @@ class Limits(Section):
     phase_minutes: int = Field(default=30, ge=1, le=1440)
     """Minutes of work in one phase; waiting does not count."""
     wall_minutes: int = Field(default=240, ge=1, le=43200)
-    """Minutes from start to end without the waits for a person."""
+    """Minutes of work on one task, its waits for runs and checks included, and no others."""
     cost_usd: float = Field(default=5.0, ge=0, le=10000)
     """Dollars that one task may spend on models."""
     tokens: int = Field(default=5_000_000, ge=1000, le=1_000_000_000)
@@ -282,8 +281,3 @@ def json_schema() -> dict[str, Any]:
     for section in schema["$defs"].values():
         section.pop("required", None)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-
-def schema_text() -> str:
-    """The schema as it is committed, `config/chimera.schema.json`, and printed."""
-    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"

@@ -239,9 +239,14 @@ async def _environment_url(repo: Repo, made: Deployment) -> str:
     return ""
 
 
-async def last_deployed(repo: Repo, environment: str) -> str:
-    """The commit of the newest deployment to an environment that succeeded; empty: none did."""
+async def last_deployed(repo: Repo, environment: str, *, after: float = 0.0) -> str:
+    """The commit of the newest deployment to an environment that succeeded; empty: none did.
+
+    Only of those that were made after an instant (Unix seconds).
+    """
     for deployment in (await repo.deployments(environment=environment))[:10]:
+        if deployment.created_at <= iso(after):
+            break
         statuses = await repo.deployment_statuses(deployment.id)
         if any(status.state == "success" for status in statuses):
             return deployment.sha

@@ -13,6 +13,7 @@ from bot.tasks.lasting import Lasting
 from bot.tasks.queue import TaskQueue
 
 LOOK_AGAIN_S = 15.0
+LOOK_FOR_PEOPLE_S = 300.0  #: where the holder waits for an environment's reviewers, often for days
 STAGING_PHASES = frozenset({Phase.STAGING_DEPLOYMENT, Phase.E2E_VALIDATION})
 
 
@@ -37,11 +38,12 @@ class Environments:
             raise self._parked(None, environment)
 
     def _parked(self, other: Task | None, environment: str) -> Parked:
+        reviewed = other is not None and other.is_parked_for(WaitFor.ENVIRONMENT)
         whose = f" by the task of #{other.issue}" if other is not None and other.issue else ""
         return Parked(
             WaitFor.BLOCKED,
             f"{environment} is in use{whose}",
-            until=self.now() + LOOK_AGAIN_S,
+            until=self.now() + (LOOK_FOR_PEOPLE_S if reviewed else LOOK_AGAIN_S),
         )
 
     async def _task(self, task_id: str) -> Task | None:

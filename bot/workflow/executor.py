@@ -38,7 +38,7 @@ from bot.workflow.evidence import text_sha256
 from bot.workflow.flow import ChimeraWorkflow, bounds_of, exhausted, follow, status_at
 from bot.workflow.phases.step import Ctx, Meter
 from bot.workflow.phases.table import PHASES
-from bot.workflow.steering import waited
+from bot.workflow.steering import worked
 from bot.workflow.submitting import with_issue
 from bot.workflow.trouble import DEADLY, Triage
 
@@ -104,7 +104,7 @@ class ChimeraExecutor:
 
     async def _step(self, task: Task, at_the_end: contextlib.AsyncExitStack) -> Task:
         queue, started, meter, claimed = self._queue, self._now(), Meter(), task
-        task = waited(task, task.run_at)  # where an event ended the wait, and nobody counted it
+        task = worked(task, task.run_at)  # where an event ended the wait, and nobody counted it
         assert queue is not None, "only an executor with a queue advances tasks"
         assert self._triage is not None, "it comes with the queue"
         bounds = Bounds()
@@ -112,12 +112,10 @@ class ChimeraExecutor:
             await self._admit(task)
             ctx = await self._context(task, meter)
             at_the_end.push_async_callback(ctx.workspace.remove)
-            bounds = bounds_of(ctx.config)
-            task = await with_issue(task, ctx)
+            bounds = bounds_of(ctx.config, task.facts.attempts_given)
+            task = await self._with_issue(task, ctx)
             deadline_s = ctx.config.limits.phase_minutes * 60
-            result = _overdue(task, ctx, started) or await _within(
-                deadline_s, PHASES[task.phase](task, ctx)
-            )
+            result = _overdue(task, ctx) or await _within(deadline_s, PHASES[task.phase](task, ctx))
         except LeaseLost:
             raise
         except asyncio.CancelledError:
@@ -127,8 +125,9 @@ class ChimeraExecutor:
             result = await self._triage.answer(task, error)
         else:
             await self._tell_breaker(task)
-        after = self._after(task, result, meter, bounds)
-        line = _line(task, bounds, result, started, self._now() - started, meter)
+        seconds = self._now() - started
+        after = self._after(task, result, meter, bounds, seconds)
+        line = _line(task, bounds, result, started, seconds, meter)
         _say(task, after, line)
         tracing.recorded(line)
         soon = after.status is Status.RUNNING and after.phase is task.phase
@@ -139,6 +138,15 @@ class ChimeraExecutor:
             keep=after.status is Status.RUNNING,
             picture_in=10.0 if soon else 0.0,
         )
+
+    async def _with_issue(self, task: Task, ctx: Ctx) -> Task:
+        """The task with its issue. One that is opened now stands in the row at once, not when the
+        step ends: meanwhile an agent works, and people look and speak there.
+        """
+        opened = await with_issue(task, ctx)
+        if opened.issue != task.issue and self._queue is not None:
+            await self._queue.change(task.id, lambda now: replace(now, issue=opened.issue))
+        return opened
 
     async def _stopped_in_the_middle(self, task: Task, started: float, meter: Meter) -> None:
         """A step that nobody records, because a person or a shutdown ended it, is paid for, too."""
@@ -171,16 +179,18 @@ class ChimeraExecutor:
         assert self._context_for is not None
         return await self._context_for(task, meter)
 
-    def _after(self, task: Task, result: StepResult, meter: Meter, bounds: Bounds) -> Task:
+    def _after(
+        self, task: Task, result: StepResult, meter: Meter, bounds: Bounds, seconds: float
+    ) -> Task:
         """The row as it shall be, given what the step said."""
-        verdict, now = result.verdict, self._now()
+        verdict, now, facts = result.verdict, self._now(), result.facts
         cursor = follow(task.cursor, verdict, bounds)
         stopped = _stopped(verdict)
         return replace(
             task,
             cursor=task.cursor if stopped is not None else cursor,
             status=stopped or status_at(cursor, verdict),
-            facts=result.facts,
+            facts=replace(facts, worked_s=facts.worked_s + max(0.0, seconds)),
             wait=replace(verdict.wait, since=now) if verdict.wait is not None else None,
             spend=task.spend + meter.total,
             tries=_tries(task, verdict),
@@ -266,13 +276,12 @@ def _tries(task: Task, verdict: Verdict) -> int:
     return task.tries if on in KEEPS_TRIES else 0
 
 
-def _overdue(task: Task, ctx: Ctx, now: float) -> StepResult | None:
+def _overdue(task: Task, ctx: Ctx) -> StepResult | None:
     """The end of a task that took too long; never between merge and production."""
     minutes = ctx.config.limits.wall_minutes
-    worked_s = now - (task.started_at or now) - task.facts.waited_s
-    if worked_s <= minutes * 60 or task.facts.merge_sha:
+    if task.facts.worked_s <= minutes * 60 or task.facts.merge_sha:
         return None
-    text = f"It took more than {minutes} minutes, waits for people not counted"
+    text = f"It took more than {minutes} minutes of work, its waits for runs and checks included"
     return StepResult(
         verdict=Verdict(outcome=Outcome.FAIL, summary=text, cause=Cause.BUDGET), facts=task.facts
     )

@@ -45,10 +45,11 @@ def follow(at: Cursor, verdict: Verdict, bounds: Bounds = DEFAULT_BOUNDS) -> Cur
             return at
 
 
-def bounds_of(config: RepoConfig) -> Bounds:
-    """What a repository's configuration allows."""
+def bounds_of(config: RepoConfig, attempts_given: int = 0) -> Bounds:
+    """What a repository's configuration allows, with the attempts that people have given."""
     limits = config.limits
-    return Bounds(rounds=limits.rounds, turns=limits.turns, attempts=limits.attempts)
+    attempts = limits.attempts + attempts_given
+    return Bounds(rounds=limits.rounds, turns=limits.turns, attempts=attempts)
 
 
 def after(phase: Phase) -> Phase:
@@ -69,23 +70,6 @@ def exhausted(at: Cursor, verdict: Verdict, bounds: Bounds = DEFAULT_BOUNDS) -> 
     """Whether the verdict asks for another go and none is left."""
     asks = verdict.outcome in (Outcome.AGAIN, Outcome.BACK)
     return asks and follow(at, verdict, bounds).phase is Phase.FAILED
-
-
-def _back(at: Cursor, to: Phase, bounds: Bounds) -> Cursor:
-    if to is Phase.CODE_IMPLEMENTATION:
-        return _within(
-            at.round, bounds.rounds, at, replace(at, phase=to, turn=1, round=at.round + 1)
-        )
-    moved = replace(at, phase=to, turn=1, attempt=at.attempt + 1)
-    return _within(at.attempt, bounds.attempts, at, moved)
-
-
-def _within(used: int, allowed: int, at: Cursor, moved: Cursor) -> Cursor:
-    return moved if used < allowed else _failed(at)
-
-
-def _failed(at: Cursor) -> Cursor:
-    return replace(at, phase=Phase.FAILED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,3 +110,16 @@ class ChimeraWorkflow:
             branch=facts.branch,
             head_sha=facts.head_sha,
         )
+
+
+def _back(at: Cursor, to: Phase, bounds: Bounds) -> Cursor:
+    """Work that is written anew is another round; what is only done again, another attempt."""
+    if to is Phase.CODE_IMPLEMENTATION:
+        moved, is_left = replace(at, round=at.round + 1), at.round < bounds.rounds
+    else:
+        moved, is_left = replace(at, attempt=at.attempt + 1), at.attempt < bounds.attempts
+    return replace(moved, phase=to, turn=1) if is_left else _failed(at)
+
+
+def _failed(at: Cursor) -> Cursor:
+    return replace(at, phase=Phase.FAILED)

@@ -17,7 +17,7 @@ def forgotten(facts: Facts, phase: Phase) -> Facts:
     """
     kept = facts
     for member in ORDER[ORDER.index(phase) :]:
-        kept = replace(kept, **_LEARNED.get(member, {}))
+        kept = replace(kept, **_LEARNED[member])
     return replace(kept, approval=facts.approval) if facts.merge_sha else kept
 
 
@@ -41,4 +41,5 @@ _LEARNED: Mapping[Phase, dict[str, Any]] = {
         "rollback": None,
         "rollback_by": "",
     },
+    Phase.COMPLETE: {},
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from bot.config.choices import RepoRole
 from bot.config.layers import problems_in
 from bot.config.problems import Problem
-from bot.domain import Cause, Outcome, Phase, RepoRef, Status, Task
+from bot.domain import Cause, Outcome, Phase, RepoRef, Status, Task, WaitFor
 from bot.effects import EffectKind
 from bot.errors import Transient
 from bot.events import (
@@ -29,6 +29,7 @@ from bot.tasks.queue import TaskQueue
 from bot.workflow.effects import Effects, Remote, place_of
 from bot.workflow.flow import bounds_of
 from bot.workflow.hidden import visible
+from bot.workflow.merging import pull_key
 from bot.workflow.repoconfig import MAX_BYTES, PATH, SHARED, SHARED_IN
 from bot.workflow.report.checks import (
     E2E,
@@ -79,9 +80,15 @@ class PullIntake:
     # ── the review loop ──────────────────────────────────────────────────────────────────────
 
     async def reviewed(self, event: ReviewSubmitted, inbox_id: int | None) -> None:
-        """A person's remarks go to the coder, if the person may write here."""
+        """A person's remarks go to the coder, if the person may write here; an approval may be what
+        GitHub's rules have kept a merge waiting for.
+        """
         task = await self.queue.find_by_pull(event.repo.id, event.pull)
-        if task is None or not past_the_code(task) or event.state == "approved":
+        if task is None or not past_the_code(task):
+            return
+        if event.state == "approved":
+            if task.is_parked_for(WaitFor.DECISION):
+                await self.queue.wake(pull_key(event.repo.id, event.pull), inbox_id=inbox_id)
             return
         repo = self.repo_of(event.repo)
         if not await self._may_write(repo, event.sender.login):

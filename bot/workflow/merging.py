@@ -1,6 +1,7 @@
 """The merge of a validated change, and keeping it level with its base before that."""
 
-from dataclasses import replace
+import re
+from dataclasses import dataclass, replace
 
 from bot.domain import Cause, StepResult, Task, WaitFor
 from bot.effects import EffectKind, EffectState
@@ -8,11 +9,29 @@ from bot.errors import Conflict, Refused
 from bot.facts import Facts
 from bot.github.repo import Repo
 from bot.workflow.effects import Remote
+from bot.workflow.neutral import cell
 from bot.workflow.phases.step import Ctx, back, restage, review_again, tail, trial_at, waiting
 from bot.workflow.publish import publish
+from bot.workflow.report.pull import merge_title
 from bot.workflow.steering import MERGE_KEY
 
+MAX_REFUSAL = 300  #: characters of GitHub's reason not to merge
+#: Of GitHub's reasons not to merge yet, those that only people end; the rest are about checks.
+_PEOPLES = re.compile(r"approving review|code owner|conversation|requested changes", re.IGNORECASE)
 NOT_YET = 405  #: GitHub's answer while required checks, reviews or a merge queue stand before it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merge:
+    """A merge, or why there is none yet."""
+
+    sha: str = ""  #: of the merge commit; empty: GitHub does not allow it yet
+    refusal: str = ""  #: GitHub's words, on one line
+
+    @property
+    def needs_people(self) -> bool:
+        """Whether the rules want a person's review, rather than checks or the merge queue."""
+        return _PEOPLES.search(self.refusal) is not None
 
 
 async def update_with_base(task: Task, ctx: Ctx, repo: Repo) -> StepResult | None:
@@ -90,11 +109,11 @@ async def _red(ctx: Ctx, sha: str) -> str | None:
     return None
 
 
-async def merge(task: Task, ctx: Ctx, repo: Repo) -> str:
-    """The merge commit of exactly the validated head; empty while GitHub does not allow it yet."""
+async def merge(task: Task, ctx: Ctx, repo: Repo) -> Merge:
+    """The merge of exactly the validated head, where GitHub allows it already."""
     facts = task.facts
     await ctx.paint(task)  # a required check of ours must not stand in its own way
-    title = f"{task.title} (#{facts.pull})"
+    title = merge_title(task)
 
     async def call() -> Remote:
         merged = await repo.merge(
@@ -116,7 +135,7 @@ async def merge(task: Task, ctx: Ctx, repo: Repo) -> str:
         return await _merged_meanwhile(task, ctx, repo, error)
     except Conflict as error:
         return await _merged_meanwhile(task, ctx, repo, error)
-    return done.id
+    return Merge(sha=done.id)
 
 
 async def merge_begun(task: Task, ctx: Ctx) -> bool:
@@ -126,12 +145,12 @@ async def merge_begun(task: Task, ctx: Ctx) -> bool:
     return any(name == _name(task.facts) and state in sent for name, state in tried)
 
 
-async def _merged_meanwhile(task: Task, ctx: Ctx, repo: Repo, refusal: Refused | Conflict) -> str:
+async def _merged_meanwhile(task: Task, ctx: Ctx, repo: Repo, refusal: Refused | Conflict) -> Merge:
     """A person or the queue may have merged it; where there is a queue, it is put in."""
     facts = task.facts
     pull = await repo.pull(facts.pull)
     if pull.merged:
-        return pull.merge_sha
+        return Merge(sha=pull.merge_sha)
     if isinstance(refusal, Conflict):
         raise refusal
     if "merge queue" in refusal.body.lower():
@@ -141,7 +160,7 @@ async def _merged_meanwhile(task: Task, ctx: Ctx, repo: Repo, refusal: Refused |
 
         await ctx.effects.ensure(EffectKind.ENQUEUE, _name(facts), {}, call)
         await ctx.note(_queue_key(task), {"sha": facts.head_sha})
-    return ""
+    return Merge(refusal=cell(str(refusal).partition(": ")[2], MAX_REFUSAL))
 
 
 async def in_merge_queue(task: Task, ctx: Ctx) -> bool:

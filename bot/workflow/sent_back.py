@@ -7,7 +7,7 @@ from bot.domain import Bounds, Cause, Phase, Status, Task, Wait, WaitFor
 from bot.facts import Thread
 from bot.workflow.flow import ORDER
 from bot.workflow.forgetting import forgotten
-from bot.workflow.steering import waited
+from bot.workflow.steering import given_attempt, worked
 
 MAX_NOTE = 8000  #: characters of one remark that reach the coder
 #: Waits for a person's word on something else, which a remark or a push does not end.
@@ -52,7 +52,8 @@ def reviewed_again(task: Task, at: float) -> Task:
     """
     if task.phase is Phase.CODE_IMPLEMENTATION:
         return _going_on(replace(task, facts=replace(task.facts, wip_sha="")), at)
-    facts = replace(forgotten(task.facts, Phase.GUARDIAN_REVIEW), approval=None)
+    facts = given_attempt(forgotten(task.facts, Phase.GUARDIAN_REVIEW))
+    facts = replace(facts, approval=None)
     cursor = replace(
         task.cursor, phase=Phase.GUARDIAN_REVIEW, turn=1, attempt=task.cursor.attempt + 1
     )
@@ -63,7 +64,7 @@ def _going_on(task: Task, at: float) -> Task:
     """Queued, unless it waits for something that this does not end."""
     if task.wait is not None and task.wait.on in STAYS:
         return task
-    return replace(waited(task, at), status=Status.QUEUED, wait=None, tries=0, run_at=at)
+    return replace(worked(task, at), status=Status.QUEUED, wait=None, tries=0, run_at=at)
 
 
 def past_the_code(task: Task) -> bool:

@@ -72,6 +72,8 @@ Steer = Callable[[Task, Command, Actor, float, str], Task]
 
 def _retry(task: Task, command: Command, _actor: Actor, at: float, _via: str) -> Task:
     _check_text(task)
+    if task.status.ended:  # who asks for another go gives it the time
+        task = replace(task, facts=replace(task.facts, worked_s=0.0))
     if task.status is Status.DEAD and command.phase is None:
         return _on_from_there(task, at)
     phase = command.phase or _stopped_at(task)
@@ -80,7 +82,7 @@ def _retry(task: Task, command: Command, _actor: Actor, at: float, _via: str) ->
     if task.status is Status.FAILED and phase is Phase.CODE_IMPLEMENTATION:
         cursor = replace(cursor, round=1)
     queued = _queued(task, at)
-    facts = forgotten(queued.facts, phase)
+    facts = given_attempt(forgotten(queued.facts, phase))
     return replace(queued, cursor=cursor, facts=facts, cause=None, cancel_by="")
 
 
@@ -114,10 +116,7 @@ def _priority(task: Task, command: Command, _actor: Actor, _at: float, _via: str
 
 def _budget(task: Task, command: Command, _actor: Actor, at: float, _via: str) -> Task:
     task = replace(task, budget_usd=command.budget)
-    waits = task.status is Status.WAITING and task.wait is not None
-    if waits and task.wait is not None and task.wait.on is WaitFor.BUDGET:
-        return _queued(task, at)
-    return task
+    return _queued(task, at) if task.is_parked_for(WaitFor.BUDGET) else task
 
 
 def _approve(task: Task, command: Command, actor: Actor, at: float, via: str) -> Task:
@@ -167,7 +166,7 @@ def _rollback(task: Task, _command: Command, actor: Actor, at: float, _via: str)
     if facts.production is None or facts.rollback_sha in ("", "none"):
         raise WrongState("nothing is known that was live before")
     facts = replace(
-        facts,
+        given_attempt(facts),
         rollback=None,
         rollback_by=actor.login,
         production_trouble=f"{actor.login} asked for the rollback",
@@ -180,10 +179,7 @@ def _rollback(task: Task, _command: Command, actor: Actor, at: float, _via: str)
 
 def mended(task: Task, at: float) -> Task:
     """The task tried again, where it waits for the configuration: somebody may have mended it."""
-    waits = task.status is Status.WAITING and task.wait is not None
-    if waits and task.wait is not None and task.wait.on is WaitFor.CONFIGURATION:
-        return _queued(task, at)
-    return task
+    return _queued(task, at) if task.is_parked_for(WaitFor.CONFIGURATION) else task
 
 
 def check_self_approval(task: Task, actor: Actor, *, prevented: bool) -> None:
@@ -210,6 +206,7 @@ def _check_ground(facts: Facts, phase: Phase) -> None:
     reviewed = bool(head) and facts.reviewed_sha == head
     staged = facts.staging is not None and facts.staging.sha == head
     there, first = {
+        Phase.E2E_TEST_GENERATION: (True, ""),
         Phase.CODE_IMPLEMENTATION: (bool(facts.test_sha), "tests are needed"),
         Phase.GUARDIAN_REVIEW: (bool(head and facts.green), "a change is needed"),
         Phase.STAGING_DEPLOYMENT: (reviewed, "the change has to pass the review"),
@@ -218,7 +215,7 @@ def _check_ground(facts: Facts, phase: Phase) -> None:
             bool(facts.merge_sha) or (bool(head) and facts.validated_sha == head),
             "the change has to be validated",
         ),
-    }.get(phase, (True, ""))
+    }[phase]
     if not there:
         raise WrongState(f"{first} first")
 
@@ -226,22 +223,29 @@ def _check_ground(facts: Facts, phase: Phase) -> None:
 def _moved(task: Task, phase: Phase, at: float) -> Task:
     cursor = replace(task.cursor, phase=phase, turn=1, attempt=task.cursor.attempt + 1)
     queued = _queued(task, at)
-    return replace(queued, cursor=cursor, facts=forgotten(queued.facts, phase))
+    return replace(queued, cursor=cursor, facts=given_attempt(forgotten(queued.facts, phase)))
 
 
-def waited(task: Task, at: float) -> Task:
-    """The task with what it has waited for a person until `at`, ended or parked: no work."""
-    wait, since = task.wait, task.finished_at
-    if wait is not None and wait.on.needs_person:
-        since = wait.since
-    if not since:
+def given_attempt(facts: Facts) -> Facts:
+    """The facts with another attempt, which a person has asked for."""
+    return replace(facts, attempts_given=facts.attempts_given + 1)
+
+
+def worked(task: Task, at: float) -> Task:
+    """The task with the wait that ends at `at` on its account, where it was for a machine.
+
+    No longer than the wait was meant to be: a server that was down has done nothing meanwhile.
+    """
+    wait = task.wait
+    if wait is None or not wait.on.is_work:
         return task
-    waited_s = task.facts.waited_s + max(0.0, at - since)
-    return replace(task, facts=replace(task.facts, waited_s=waited_s))
+    end = at if wait.until is None else min(at, wait.until)
+    worked_s = task.facts.worked_s + max(0.0, end - wait.since)
+    return replace(task, facts=replace(task.facts, worked_s=worked_s))
 
 
 def _queued(task: Task, at: float) -> Task:
-    task = waited(task, at)
+    task = worked(task, at)
     return replace(task, status=Status.QUEUED, wait=None, tries=0, run_at=at, finished_at=None)
 
 

@@ -1,12 +1,14 @@
 """Deployments that fail, lie, or deploy something red."""
 
+import time
+
 import pytest
 
 from bot.domain import Cause, Phase, Status, WaitFor
 from tests.stories.actors import plan
 from tests.stories.conftest import OpenFactory
 from tests.stories.factory import Factory
-from tests.stories.sample import code
+from tests.stories.sample import code, e2e_test
 from tests.stories.stores import ON_BOTH
 
 pytestmark = pytest.mark.slow
@@ -85,6 +87,25 @@ async def test_red_in_production_is_rolled_back_by_itself_and_the_rollback_is_ch
     assert factory.issue(task.issue).state == "open"
     assert factory.checks(task.facts.head_sha)["chimera / production"] == "failure"
     assert len(factory.runs("production")) == 3, "by hand, ours, and the way back"
+
+
+async def test_a_rollback_leads_to_what_somebody_else_has_deployed_since(factory: Factory) -> None:
+    factory.agents.e2e_tester.writes(e2e_test("goodbye", "Goodbye"), e2e_test("welcome", "Welcome"))
+    factory.agents.coder.writes(code("goodbye", "Goodbye"), code("welcome", "Welcome"))
+    first = await factory.label_issue()
+    await factory.approve(first)
+    first = await factory.ended(first)
+    assert first.finished_at is not None
+    later = first.finished_at + 1  # GitHub tells whole seconds
+    await factory.seen(lambda: time.time() > later)
+    await factory.owner.push(factory.repository, "main", {"pages/mine.txt": "mine\n"}, "By hand")
+    theirs = await deployed_before(factory)
+    factory.sets(PRODUCTION_MODE="broken")
+    second = await factory.label_issue("Say welcome", "The page /welcome should say Welcome.")
+    await factory.approve(second)
+    second = await factory.ended(second)
+    assert second.summary.endswith(f"`{theirs[:7]}` is live again.")
+    assert await factory.serves("production", "/version") == theirs
 
 
 async def test_a_rollback_that_fails_is_told_and_never_called_live(factory: Factory) -> None:

@@ -12,6 +12,7 @@ from bot.facts import Facts
 from bot.github.repo import Repo
 from bot.workflow.deploying import Standing, deploy, last_deployed, plan, stand, version_at
 from bot.workflow.merging import (
+    Merge,
     approval_key,
     closed_unmerged,
     in_merge_queue,
@@ -30,11 +31,12 @@ from bot.workflow.phases.step import (
     skipped,
     waiting,
 )
-from bot.workflow.phases.validation import run_at
+from bot.workflow.phases.validation import how_red, run_at
 from bot.workflow.reverting import open_revert
 
 NOTHING_BEFORE = "none"
 LOOK_AGAIN_S = 120.0
+LOOK_FOR_PEOPLE_S = 1800.0  #: where their answer was never delivered; a refused call is a call
 
 
 async def produce(task: Task, ctx: Ctx) -> StepResult:
@@ -54,9 +56,11 @@ async def _merge_first(task: Task, ctx: Ctx, repo: Repo) -> StepResult:
         begun = await merge_begun(task, ctx)
         if not begun and (stop := await _gate(task, ctx, repo)) is not None:
             return stop
-        task = await _merged(await _with_rollback_target(task, ctx, repo), ctx, repo)
-        if not task.facts.merge_sha:
-            return await _waits_for_merge(task, ctx)
+        task = await _with_rollback_target(task, ctx, repo)
+        done = await _merged(task, ctx, repo)
+        if not done.sha:
+            return await _waits_for_merge(task, ctx, done)
+        task = replace(task, facts=replace(task.facts, merge_sha=done.sha))
     if (changed := await _another_tree(task, ctx)) is not None:
         return changed
     if not ctx.config.deploy.production.workflow:
@@ -73,10 +77,11 @@ async def _deploy_first(task: Task, ctx: Ctx, repo: Repo) -> StepResult:
     result = await _deployed(task, ctx, repo, task.facts.head_sha)
     if result.verdict.outcome is not Outcome.PASS:
         return result
-    task = await _merged(replace(task, facts=result.facts), ctx, repo)
-    if not task.facts.merge_sha:
-        return await _waits_for_merge(task, ctx)
-    return passed(task.facts, f"{result.verdict.summary}, and merged")
+    task = replace(task, facts=result.facts)
+    done = await _merged(task, ctx, repo)
+    if not done.sha:
+        return await _waits_for_merge(task, ctx, done)
+    return passed(replace(task.facts, merge_sha=done.sha), f"{result.verdict.summary}, and merged")
 
 
 async def _gate(task: Task, ctx: Ctx, repo: Repo) -> StepResult | None:
@@ -114,18 +119,15 @@ async def _with_rollback_target(task: Task, ctx: Ctx, repo: Repo) -> Task:
     return replace(task, facts=replace(task.facts, rollback_sha=live))
 
 
-async def _merged(task: Task, ctx: Ctx, repo: Repo) -> Task:
-    """The task with its merge, by us or by a person."""
-    facts = task.facts
-    if ctx.config.deploy.production.approval is ApprovalMode.ON_MERGE:
-        pull = await repo.pull(facts.pull)
-        sha = pull.merge_sha if pull.merged else ""
-    else:
-        sha = await merge(task, ctx, repo)
-    return replace(task, facts=replace(facts, merge_sha=sha))
+async def _merged(task: Task, ctx: Ctx, repo: Repo) -> Merge:
+    """The merge, by us or by a person."""
+    if ctx.config.deploy.production.approval is not ApprovalMode.ON_MERGE:
+        return await merge(task, ctx, repo)
+    pull = await repo.pull(task.facts.pull)
+    return Merge(sha=pull.merge_sha if pull.merged else "")
 
 
-async def _waits_for_merge(task: Task, ctx: Ctx) -> StepResult:
+async def _waits_for_merge(task: Task, ctx: Ctx, done: Merge) -> StepResult:
     facts, key = task.facts, pull_key(repo_of(task).id, task.facts.pull)
     queued = await in_merge_queue(task, ctx)
     if ctx.config.deploy.production.approval is ApprovalMode.ON_MERGE:
@@ -138,10 +140,19 @@ async def _waits_for_merge(task: Task, ctx: Ctx) -> StepResult:
             key=key,
             until=ctx.now() + LOOK_AGAIN_S,
         )
+    if done.needs_people:
+        return waiting(
+            facts,
+            WaitFor.DECISION,
+            f"#{facts.pull} needs a person's review on GitHub before it can be merged "
+            f"({done.refusal}); it goes on by itself then",
+            key=key,
+            until=ctx.now() + LOOK_FOR_PEOPLE_S,
+        )
     return waiting(
         facts,
         WaitFor.CI,
-        f"GitHub does not let #{facts.pull} be merged yet: its required checks are not done",
+        f"GitHub does not let #{facts.pull} be merged yet: {done.refusal}",
         key=f"ci:{facts.head_sha}",
         until=ctx.now() + LOOK_AGAIN_S,
     )
@@ -157,9 +168,10 @@ async def _live_before(ctx: Ctx, repo: Repo) -> str:
         if len(said) == 40 and all(c in "0123456789abcdef" for c in said):
             return said
     ours = await ctx.heard(live_key(repo.repo.id, production.environment))
-    if ours.get("sha"):
-        return ours["sha"]
-    return await last_deployed(repo, production.environment) or NOTHING_BEFORE
+    # Somebody else may have deployed since; what GitHub says of a run of ours is not its commit.
+    since = float(ours.get("at") or (ctx.now() if ours else 0.0))
+    theirs = await last_deployed(repo, production.environment, after=since)
+    return theirs or ours.get("sha") or NOTHING_BEFORE
 
 
 async def _another_tree(task: Task, ctx: Ctx) -> StepResult | None:
@@ -216,7 +228,7 @@ async def _validated(task: Task, ctx: Ctx, repo: Repo, sha: str) -> StepResult:
     facts = replace(facts, production_validation=proof)
     if not proof.green:
         return await _rolled_back(
-            replace(task, facts=facts), ctx, repo, f"the end-to-end tests fail on {url}"
+            replace(task, facts=facts), ctx, repo, f"the end-to-end tests {how_red(proof)} on {url}"
         )
     await _remember_live(ctx, repo, sha)
     return passed(facts, f"`{sha[:7]}` is live at {url}")
@@ -224,7 +236,7 @@ async def _validated(task: Task, ctx: Ctx, repo: Repo, sha: str) -> StepResult:
 
 async def _remember_live(ctx: Ctx, repo: Repo, sha: str) -> None:
     environment = ctx.config.deploy.production.environment
-    await ctx.note(live_key(repo.repo.id, environment), {"sha": sha})
+    await ctx.note(live_key(repo.repo.id, environment), {"sha": sha, "at": f"{ctx.now():.0f}"})
 
 
 async def _reverted(task: Task, ctx: Ctx, repo: Repo) -> str:
