@@ -24,6 +24,7 @@ from bot.github.app import App
 from bot.github.client import GitHub
 from bot.github.memory import Memory
 from bot.github.oauth import OAuth
+from bot.log import get
 from bot.tasks.daemon import ChimeraDaemon
 from bot.tasks.lasting import Lasting
 from bot.tasks.ledger import Ledger
@@ -31,13 +32,14 @@ from bot.tasks.pool import ExecutorPool
 from bot.tasks.queue import TaskQueue
 from bot.tasks.scaler import Scaler
 from bot.tasks.scaling import Range
+from bot.tasks.slots import Slots
 from bot.tasks.tally import Tally
 from bot.tasks.tokens import Tokens
 from bot.tasks.trend import Trends
 from bot.timetable import measures_of, sharing_of, sweeps_of
 from bot.tooling import PROBE_S, github_of, tools_of
 from bot.web.desk import Desk
-from bot.web.parts import WebParts
+from bot.web.parts import PROXY_FIX, WebParts
 from bot.web.people import HubPeople
 from bot.web.routes import make_web
 from bot.web.sign_in import CALLBACK
@@ -46,9 +48,11 @@ from bot.workflow.comparing import Comparer
 from bot.workflow.context import Contexts, Tools
 from bot.workflow.executor import ChimeraExecutor
 from bot.workflow.intake import Intake
+from bot.workflow.intake_people import PeopleIntake
 from bot.workflow.intake_places import PlaceIntake
 from bot.workflow.intake_pulls import PullIntake
 from bot.workflow.intake_runs import RunIntake
+from bot.workflow.patience import Patience
 from bot.workflow.phases.step import AgentsRegistry
 from bot.workflow.reconcile import Reconciler
 from bot.workflow.sharing import share_limits
@@ -59,6 +63,8 @@ HOUR_S = 3600.0
 ConfigOf = Callable[[RepoRef], Awaitable[RepoConfig]]
 
 SESSIONS = b"dashboard sessions"  #: makes a key of their own of the store's
+
+_log = get("app")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +146,7 @@ def house_of(settings: Settings, opened: Opened, tools: Tools) -> House:
     intake = _intake(tools, contexts, pool, starter, compare_now)
     reconciler = _reconciler(tools, contexts, pool, starter, compare_now)
     trends, tally = Trends(tools.lasting, now), Tally(tools.queue)
+    slots = Slots(pool, tools.lasting, now)
     least, _, most = settings.slots
     scaler = Scaler(tools.queue, pool, Range(least=least, most=most), settings.data_dir, now)
     daemon = ChimeraDaemon(
@@ -150,7 +157,7 @@ def house_of(settings: Settings, opened: Opened, tools: Tools) -> House:
         paint=contexts.painter.paint,
         sweeps=[
             *sweeps_of(tools, reconciler, compare_now),
-            *measures_of(tools, trends, tally, scaler),
+            *measures_of(tools, trends, tally, scaler, slots),
             *sharing_of(opened, tools, contexts),
         ],
         grace_s=settings.grace_s,
@@ -166,6 +173,7 @@ def house_of(settings: Settings, opened: Opened, tools: Tools) -> House:
         config_of=starter.config_of,
         tally=tally,
         trends=trends,
+        slots=slots,
     )
     return House(
         web=make_web(parts),
@@ -213,6 +221,7 @@ def _intake(
         view_of=contexts.view,
         stop=pool.cancel,
         now=tools.now,
+        patience=Patience(tools.now),
         hmac_key=tools.hmac_key,
     )
     pulls = PullIntake(
@@ -228,12 +237,17 @@ def _intake(
         queue=tools.queue,
         starter=starter,
         commander=commander,
+        people=PeopleIntake(
+            queue=tools.queue,
+            commander=commander,
+            pulls=pulls,
+            check_again=contexts.painter.check_again,
+        ),
         pulls=pulls,
         places=PlaceIntake(
             queue=tools.queue, survey=contexts.survey, stop=pool.cancel, look_over=compare_now.set
         ),
         runs=RunIntake(queue=tools.queue, lasting=tools.lasting, now=tools.now),
-        check_again=contexts.painter.check_again,
         app_of=contexts.app,
     )
 
@@ -284,6 +298,7 @@ def _web_parts(
     config_of: ConfigOf,
     tally: Tally,
     trends: Trends,
+    slots: Slots,
 ) -> WebParts:
     desk = Desk(
         tools,
@@ -306,6 +321,7 @@ def _web_parts(
         lasting=tools.lasting,
         tally=tally,
         trends=trends,
+        slots=slots,
         pool_metrics=pool.get_metrics,
         health=desk.health,
         evidence=desk.evidence,
@@ -321,6 +337,8 @@ def _people(
     settings: Settings, tools: Tools, contexts: Contexts, config_of: ConfigOf
 ) -> HubPeople | None:
     if tools.github is None:
+        if settings.proxy_header:
+            _log.warning("proxy_header_not_believed", header=settings.proxy_header, fix=PROXY_FIX)
         return None
     secret, oauth = settings.client_secret, None
     if settings.client_id and secret is not None and settings.public_url:

@@ -21,6 +21,7 @@ from bot.tasks.queue import TaskQueue
 from bot.workflow import given
 from bot.workflow.commands import Command, Misspelt, least_role, spec_of
 from bot.workflow.effects import Effects, Remote, place_of
+from bot.workflow.patience import Patience
 from bot.workflow.report import answers
 from bot.workflow.report.marker import read_marker, signed
 from bot.workflow.report.view import View
@@ -74,6 +75,7 @@ class Commander:
     view_of: Callable[[Task], Awaitable[View]]
     stop: Callable[[str], bool]  #: end a running step of this task
     now: Callable[[], float]
+    patience: Patience
     hmac_key: bytes = field(repr=False)  #: signs the first line of every text of ours
 
     async def obey(self, asked: Asked) -> str:
@@ -83,6 +85,9 @@ class Commander:
         """
         if not asked.commands:
             return ""
+        if await self._is_flood(asked):
+            log.warning("commands_ignored", by=asked.actor.login, repository=asked.repo.full_name)
+            return f"by {asked.actor.login}, not heard: too many within an hour"
         await self._react(asked, "eyes")
         told = [await self._one(asked, command) for command in asked.commands]
         worst = next((r for r in ("-1", "confused") if r in told), "rocket")
@@ -94,6 +99,13 @@ class Commander:
             for command, receipt in zip(asked.commands, told, strict=True)
         ]
         return f"task {task.id}: {'; '.join(each)}" if task is not None else "; ".join(each)
+
+    async def _is_flood(self, asked: Asked) -> bool:
+        """Whether somebody without a role has said too much of late; their role is asked then."""
+        if not self.patience.ends(asked.repo.id, asked.actor.id):
+            return False
+        role = await self.repo_of(asked.repo).role_of(asked.actor.login)
+        return not _covers(role, RepoRole.TRIAGE)
 
     async def _one(self, asked: Asked, command: Command | Misspelt) -> str:
         task = await self._task(asked)

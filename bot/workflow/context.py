@@ -9,7 +9,7 @@ from bot.agents.agent import Agent
 from bot.agents.cage import Cage
 from bot.agents.roster import Prompts
 from bot.config.repo import AgentChoice, RepoConfig
-from bot.domain import Phase, RepoRef, Role, Status, Task
+from bot.domain import RepoRef, Role, Status, Task
 from bot.errors import ConfigError
 from bot.github.app import App
 from bot.github.client import GitHub
@@ -18,8 +18,10 @@ from bot.github.repo import Repo
 from bot.tasks.lasting import Lasting
 from bot.tasks.ledger import Ledger
 from bot.tasks.queue import TaskQueue
+from bot.tasks.statistics import work_from
 from bot.tasks.views import Lane
 from bot.workflow import given
+from bot.workflow.blocked import not_waited_for
 from bot.workflow.breakers import Breakers
 from bot.workflow.effects import Effects, place_of
 from bot.workflow.environments import Environments
@@ -37,7 +39,6 @@ from bot.workflow.trial import Bench
 from bot.workflow.workspace import Origin, Workspace
 
 NO_HUB = "No GitHub App is configured: `chimera setup`, or CHIMERA_APP_ID and its private key"
-MIN_HISTORY = 5  #: tasks, before an estimate is worth anything
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,7 @@ class Contexts:
         self.survey = Survey(app_of=self.app, repo_of=self.repo)
         self.painter = Painter(tools.queue, self.easel_for, self.survey, tools.now)
         self.breakers = Breakers(tools.lasting, tools.now)
+        self._purse = Purse(lasting=tools.lasting, now=tools.now, daily_usd=tools.daily_usd)
         self._environments = Environments(queue=tools.queue, lasting=tools.lasting, now=tools.now)
 
     def app(self) -> App:
@@ -116,7 +118,7 @@ class Contexts:
             heard=tools.lasting.said,
             note=self._note,
             transcribe=self._transcriber(task),
-            purse=Purse(lasting=tools.lasting, now=tools.now, daily_usd=tools.daily_usd),
+            purse=self._purse,
             take=self._environments.take,
             open_pulls=self._open_pulls,
             breakers=self.breakers,
@@ -158,6 +160,7 @@ class Contexts:
             view=await self.view(task),
             now=self._tools.now(),
             settle_s=self._tools.settle_s,
+            spare_at=self._tools.github.spare_at(task.repo.installation_id),
         )
 
     async def view(self, task: Task) -> View:
@@ -180,21 +183,17 @@ class Contexts:
             position=await tools.queue.position(task.id) if queued else None,
             eta=await self._eta(task),
             answers=await given.shown(tools.lasting, task),
-            notes=effective.notes if effective is not None else (),
+            notes=(*(effective.notes if effective is not None else ()), *not_waited_for(task)),
             hmac_key=tools.hmac_key,
         )
         return replace(view, config=effective.config) if effective is not None else view
 
     async def _eta(self, task: Task) -> Eta | None:
-        """What is left, from our own history; None without one, or where a person decides."""
+        """What is left, from the repository's own history; None without, or at a person's turn."""
         if task.status.ended or (task.wait is not None and task.wait.on.needs_person):
             return None
-        history = (await self._tools.queue.history()).phases
-        order = list(Phase)
-        left = [history[p] for p in order[order.index(task.phase) :] if p in history]
-        if not left or min(spread.n for spread in left) < MIN_HISTORY:
-            return None
-        return Eta(p50_s=sum(s.p50_s for s in left), p90_s=sum(s.p90_s for s in left))
+        left = work_from(task.phase, await self._tools.queue.pace_of(task.repo))
+        return None if left is None else Eta(p50_s=left[0], p90_s=left[1])
 
     def _links(self, task: Task) -> Links:
         links = self._tools.links

@@ -5,13 +5,11 @@ do something is asked of GitHub, by role. Bots, ourselves among them, never comm
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from bot.config.choices import Verb
 from bot.domain import Actor, Phase, RepoRef, Status, Task, WaitFor
-from bot.errors import NotFound
 from bot.events import (
     BlockerRemoved,
     CheckButton,
@@ -38,9 +36,8 @@ from bot.tasks.inbox import InboxRow
 from bot.tasks.queue import TaskQueue
 from bot.workflow import tracing
 from bot.workflow.blocked import closed_key
-from bot.workflow.command_grammar import parse_commands
-from bot.workflow.commanding import Asked, Commander
-from bot.workflow.commands import BUTTONS, Command, Misspelt
+from bot.workflow.commanding import Commander
+from bot.workflow.intake_people import PeopleIntake
 from bot.workflow.intake_places import PlaceIntake
 from bot.workflow.intake_pulls import PullIntake
 from bot.workflow.intake_runs import RunIntake
@@ -48,11 +45,10 @@ from bot.workflow.merging import approval_key, pull_key
 from bot.workflow.repoconfig import SHARED_IN
 from bot.workflow.reviewers import answered_key
 from bot.workflow.starting import Starter, priority_of, readable, unconfirmed
-from bot.workflow.steering import mended, waits_for_merge
+from bot.workflow.steering import mended
 
 #: What holds a task up before it begins.
-_AT_THE_DOOR = (WaitFor.BLOCKED, WaitFor.REVIEWERS, WaitFor.RATE_LIMIT)
-RERUN = "rerequested"  #: GitHub's own button on every check
+_AT_THE_DOOR = (WaitFor.BLOCKED, WaitFor.DECISION, WaitFor.REVIEWERS, WaitFor.RATE_LIMIT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +58,10 @@ class Intake:
     queue: TaskQueue
     starter: Starter
     commander: Commander
+    people: PeopleIntake
     pulls: PullIntake
     places: PlaceIntake
     runs: RunIntake
-    check_again: Callable[[str, int], Awaitable[None]]  #: have a task's check told once more
     app_of: Callable[[], App]
 
     async def __call__(self, row: InboxRow) -> None:
@@ -99,11 +95,12 @@ class Intake:
                 key = closed_key(event.blocker_repository, event.blocker)
                 await self.queue.wake(key, inbox_id=inbox_id)
             case CommentCreated() if not event.sender.is_bot:
-                await self._answered(event.repo, inbox_id, await self._commented(event))
+                await self._answered(event.repo, inbox_id, await self.people.commented(event))
             case ReviewSubmitted() if not event.sender.is_bot:
-                await self._answered(event.repo, inbox_id, await self._reviewed(event, inbox_id))
+                became = await self.people.reviewed(event, inbox_id)
+                await self._answered(event.repo, inbox_id, became)
             case CheckButton() if not event.sender.is_bot:
-                await self._answered(event.repo, inbox_id, await self._pressed(event))
+                await self._answered(event.repo, inbox_id, await self.people.pressed(event))
             case RunEnded():
                 await self.pulls.ci_ended(event, inbox_id)
                 await self.runs.ended(event, inbox_id)
@@ -151,7 +148,7 @@ class Intake:
         if not may_start or asked is None:
             return
         known = await self.queue.find(event.repo.id, event.issue.number)
-        if known is not None and _waits_for(known, WaitFor.RELABEL):
+        if known is not None and known.is_parked_for(WaitFor.RELABEL):
             await self.starter.confirm(
                 known, event.issue, label_event_id=str(asked.id), inbox_id=inbox_id
             )
@@ -167,7 +164,7 @@ class Intake:
         config = await self.starter.config_of(event.repo)
         if event.label == config.trigger.label:
             known = await self.queue.find(event.repo.id, event.issue.number)
-            if known is None or _waits_for(known, WaitFor.RELABEL):
+            if known is None or known.is_parked_for(WaitFor.RELABEL):
                 return
             if await self.starter.labelled_since(event.repo, event.issue, event.label):
                 return  # a late word of a label that is on again
@@ -192,7 +189,11 @@ class Intake:
             )
 
     async def _edited(self, event: IssueEdited, inbox_id: int) -> None:
-        """Text that nobody has confirmed is not worked on: before pickup, an edit parks."""
+        """Text that nobody has confirmed is not worked on: before pickup, an edit parks.
+
+        What the issue itself waits for may be another now, so whoever waits for it looks again.
+        """
+        await self.queue.wake(closed_key(event.repo.full_name, event.issue.number))
         task = await self.queue.find(event.repo.id, event.issue.number)
         if task is None or not _before_work(task):
             return
@@ -224,84 +225,11 @@ class Intake:
         self.commander.stop(task.id)
         await self.queue.wake(answered_key(repo.id))
 
-    # ── people ───────────────────────────────────────────────────────────────────────────────
-
-    async def _commented(self, event: CommentCreated) -> str:
-        asked = Asked(
-            repo=event.repo,
-            actor=event.sender,
-            issue=event.issue.number,
-            commands=parse_commands(event.body),
-            comment_id=event.comment_id,
-            snapshot=event.issue,
-        )
-        return await self.commander.obey(asked)
-
-    async def _reviewed(self, event: ReviewSubmitted, inbox_id: int) -> str:
-        """Its approval, unless its words say otherwise; its commands; its remarks: all count."""
-        said = parse_commands(event.body)
-        asked = Asked(
-            repo=event.repo,
-            actor=event.sender,
-            issue=event.pull,
-            commands=said,
-            review_node=event.node,
-            via="review",
-        )
-        became: list[str] = []
-        if event.state == "approved" and not any(map(_decides, said)):
-            unsaid = await self._approval(event)  # nobody waits for a receipt of it
-            became.append(
-                await self.commander.obey(replace(asked, commands=unsaid, review_node=""))
-            )
-        became.append(await self.commander.obey(asked))
-        said_what = "; ".join(filter(None, became))
-        await self.pulls.reviewed(event, None if said_what else inbox_id)
-        return said_what
-
-    async def _approval(self, event: ReviewSubmitted) -> list[Command | Misspelt]:
-        """An approving review is an approval, where one is waited for.
-
-        Of a commit: GitHub names none where a force-push has removed it.
-        """
-        task = await self.queue.find_by_pull(event.repo.id, event.pull)
-        if task is None or not event.commit_sha or not _waits_for(task, WaitFor.APPROVAL):
-            return []
-        if waits_for_merge(task):
-            return []
-        return [Command(verb=Verb.APPROVE, sha=event.commit_sha)]
-
-    async def _pressed(self, event: CheckButton) -> str:
-        """A click counts as the command would; an approval is of the commit that was shown."""
-        task_id = event.external_id.partition("/")[0]
-        if event.identifier == RERUN and not task_id:
-            await self.pulls.asked_again(event)
-        task = await self._named(task_id)
-        if task is None or task.repo is None or task.repo.id != event.repo.id:
-            return ""
-        if event.identifier == RERUN:
-            await self.check_again(task.id, event.check_run_id)
-            return f"task {task.id}: check told again"
-        command = BUTTONS.get(event.identifier)
-        if command is None or not event.head_sha:
-            return ""
-        shown = _of_commit(command, event.head_sha)
-        return await self.commander.obey(
-            Asked(
-                repo=event.repo, actor=event.sender, issue=task.issue,
-                commands=[shown], via="button",
-            )
-        )  # fmt: skip
-
-    async def _named(self, task_id: str) -> Task | None:
-        try:
-            return await self.queue.get(task_id)
-        except NotFound:  # an id of somebody's own, or of a task that was tidied away
-            return None
-
     # ── machines ─────────────────────────────────────────────────────────────────────────────
 
     async def _pull_changed(self, event: PullChanged, inbox_id: int) -> None:
+        if event.action == "closed":
+            await self.queue.wake(closed_key(event.repo.full_name, event.pull))
         task = await self.queue.find_by_pull(event.repo.id, event.pull)
         if task is None or task.status.ended:
             return
@@ -321,7 +249,7 @@ class Intake:
         if event.ref == f"refs/heads/{event.repo.default_branch}":
             self.starter.configs.outdated(event.repo)
             for task in await self._configured_by(event.repo):
-                if _waits_for(task, WaitFor.CONFIGURATION):
+                if task.is_parked_for(WaitFor.CONFIGURATION):
                     await self.queue.change(task.id, partial(mended, at=self.commander.now()))
 
     async def _configured_by(self, repo: RepoRef) -> Sequence[Task]:
@@ -331,21 +259,8 @@ class Intake:
         return await self.queue.live_of_repo(repo.id)
 
 
-def _waits_for(task: Task, on: WaitFor) -> bool:
-    return task.status is Status.WAITING and task.wait is not None and task.wait.on is on
-
-
 def _before_work(task: Task) -> bool:
     """Whether nothing was made yet, so that the text may still become another."""
     if task.status is Status.QUEUED:
         return task.started_at is None
-    return any(_waits_for(task, on) for on in _AT_THE_DOOR) and not task.facts.base_sha
-
-
-def _decides(said: Command | Misspelt) -> bool:
-    """Whether it is itself a word on production."""
-    return isinstance(said, Command) and said.verb in (Verb.APPROVE, Verb.REJECT)
-
-
-def _of_commit(command: Command, sha: str) -> Command:
-    return replace(command, sha=sha) if command.verb == "approve" else command
+    return any(task.is_parked_for(on) for on in _AT_THE_DOOR) and not task.facts.base_sha

@@ -210,6 +210,7 @@ def settings_for(hub: LocalHub, app: App, folder: Path) -> Settings:
     return Settings(
         data_dir=folder / "bot",
         public_url="http://bot.test",
+        api_auth=False,  # the browsers of these tests are on this machine
         api_url=hub.api_url,
         web_url=hub.base_url,
         app_id=app.id,
