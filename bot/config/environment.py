@@ -1,6 +1,5 @@
 """`load_settings`: environment, files and command line become `Settings`, or all problems."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,9 +7,10 @@ from typing import Any
 
 import yaml
 from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 
 from bot.config.marks import Marked, read_marked
-from bot.config.meant import meant, nearest
+from bot.config.meant import KEY, meant, members, nearest
 from bot.config.settings import AgentSettings, RetrySettings, Settings
 from bot.errors import ConfigError
 
@@ -22,6 +22,8 @@ MAX_VALUE_FILE = 64 * 1024  #: bytes of a file that holds one value; a key has a
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "app_id": ("APP_ID",),
     "private_key": ("PRIVATE_KEY",),
+    "client_id": ("GITHUB_CLIENT_ID",),
+    "client_secret": ("GITHUB_CLIENT_SECRET",),
     "webhook_secret": ("WEBHOOK_SECRET",),
     "api_url": ("GITHUB_API_URL",),
     "database_url": ("DATABASE_URL",),
@@ -52,7 +54,6 @@ _BELOW: Mapping[str, type[BaseModel]] = {
     "retries": RetrySettings,
     "phase_retries": RetrySettings,
 }
-_KEY = "[key]"  # how pydantic marks the key of a mapping, where the key is what is wrong
 _OWN = frozenset({CONFIG_VARIABLE, *PATH_ALIASES})
 # Set for the programs we start, for the sample programs, or for the command line as a client.
 _NOT_SETTINGS = frozenset(
@@ -211,17 +212,16 @@ def _checked(found: _Found) -> Settings:
     return settings
 
 
-def _told(found: _Found, problem: Any) -> str:
+def _told(found: _Found, problem: ErrorDetails) -> str:
     """One problem in words; never the value, for it may be a secret."""
-    path = tuple(part for part in problem["loc"] if part != _KEY) or ("",)
+    path = tuple(part for part in problem["loc"] if part != KEY) or ("",)
     name, last, where = str(path[0]), str(path[-1]), found.where(path)
     if problem["type"] == "extra_forbidden":
         if len(path) == 1:
             return f"{where}: no such setting {last!r}.{meant(last, Settings.model_fields)}"
         return f"{where}: no such key {last!r}.{meant(last, _BELOW[name].model_fields)}"
-    if problem["loc"][-1:] == (_KEY,):
-        members = re.findall(r"'([^']+)'", str(problem.get("ctx", {}).get("expected", "")))
-        return f"{where}: no such key {last!r}.{meant(last, members)}"
+    if problem["loc"][-1:] == (KEY,):
+        return f"{where}: no such key {last!r}.{meant(last, members(problem))}"
     text = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     what = (Settings.model_fields[name].description or "").rstrip(".") if len(path) == 1 else ""
     return f"{where}: {text}." + (f" It is: {what}." if what else "")

@@ -10,12 +10,11 @@ from pydantic_core import ErrorDetails
 
 from bot.config.choices import Verb
 from bot.config.marks import Marked, Path, Place
-from bot.config.meant import meant, nearest
+from bot.config.meant import KEY, meant, members, nearest
 from bot.config.repo import RepoConfig
 from bot.config.values import IN_WORDS
 
 _LED = re.compile(r"^(?P<file>.*?):(?P<line>\d+):(?P<column>\d+): (?P<text>.*)$", re.DOTALL)
-_KEY = "[key]"  # how pydantic marks the key of a mapping, where the key is what is wrong
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -40,10 +39,10 @@ class Problem:
 
 def problem_of(layer: Marked, detail: ErrorDetails) -> Problem:
     """One of pydantic's errors, at the place where the file has it."""
-    path: Path = tuple(part for part in detail["loc"] if part != _KEY)
+    path: Path = tuple(part for part in detail["loc"] if part != KEY)
     if detail["type"] == "extra_forbidden":
         text = f"unknown key {path[-1]!r}.{meant(str(path[-1]), _keys_at(path[:-1]))}"
-    elif detail["loc"][-1:] == (_KEY,):
+    elif detail["loc"][-1:] == (KEY,):
         text = f"unknown command {path[-1]!r}.{meant(str(path[-1]), tuple(Verb))}"
     else:
         text = f"{'.'.join(str(part) for part in path)} {_needed(detail)}"
@@ -52,7 +51,7 @@ def problem_of(layer: Marked, detail: ErrorDetails) -> Problem:
 
 def _needed(detail: ErrorDetails) -> str:
     given = detail.get("input")
-    near = nearest(given, _members(detail)) if isinstance(given, str) else ""
+    near = nearest(given, members(detail)) if isinstance(given, str) else ""
     hint = f" Did you mean {near!r}?" if near else ""
     if given is None:
         return f"is empty: leave it out{_NONE.get(detail['type'], '')}."
@@ -93,13 +92,6 @@ _NONE = {
 def _short(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 60 else f"{text[:59]}…"
-
-
-def _members(detail: ErrorDetails) -> tuple[str, ...]:
-    """The members of an enum, which pydantic names in its message."""
-    if detail["type"] != "enum":
-        return ()
-    return tuple(re.findall(r"'([^']+)'", str(detail.get("ctx", {}).get("expected", ""))))
 
 
 def _keys_at(path: Path) -> list[str]:

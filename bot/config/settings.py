@@ -13,6 +13,7 @@ An empty variable counts as not set. Every problem is reported at once; each nam
 what is wrong with it and what to do. Secrets are never part of a problem's text.
 """
 
+import base64
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
@@ -37,6 +38,16 @@ GITHUB_API = "https://api.github.com"
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 UNSAID = (3, PROFILES[Profile.BALANCED], 10)  #: slots where nobody says anything
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+_PEM = "PRIVATE KEY-----"
+_PROBOTS_LEVELS = {"TRACE": "DEBUG", "WARN": "WARNING", "FATAL": "ERROR"}
+
+
+def _unpacked(text: str) -> str:
+    """What base64 holds, Probot's way to put a key into one line; empty where it is none."""
+    try:
+        return base64.b64decode(text).decode("ascii")
+    except ValueError:
+        return ""
 
 
 def _split(value: object) -> object:
@@ -118,7 +129,7 @@ class Settings(BaseModel):
     port: int = Field(default=8000, ge=0, le=65535)
     """The port to listen on; 0 takes a free one."""
     public_url: WebAddress = ""
-    """The address that people and GitHub reach this server by; links are made of it."""
+    """The address by which people and GitHub reach this server, without a path; for links."""
     log_level: str = "INFO"
     """DEBUG, INFO, WARNING or ERROR."""
     database_url: SecretStr = SecretStr("")
@@ -126,7 +137,8 @@ class Settings(BaseModel):
     worker_name: str = ""
     """This process's name among several; empty: the machine's name."""
     api_auth: bool | None = None
-    """Whether the API requires a token; null: unless the host is loopback."""
+    """Whether the API requires a token; null: unless the host, and any public address, is
+    loopback."""
 
     # ── GitHub ──
     api_url: WebAddress = GITHUB_API
@@ -136,7 +148,7 @@ class Settings(BaseModel):
     app_id: int | None = Field(default=None, ge=1)
     """The App's number."""
     private_key: SecretStr | None = None
-    """The App's private key in PEM."""
+    """The App's private key in PEM; in one line, with `\\n` in it or as base64, too."""
     client_id: str = ""
     """The App's client id; with the secret and `public_url`, people sign in with GitHub."""
     client_secret: SecretStr | None = None
@@ -238,9 +250,19 @@ class Settings(BaseModel):
     @field_validator("log_level")
     @classmethod
     def _level_exists(cls, level: str) -> str:
-        if level.upper() not in _LEVELS:
+        known = _PROBOTS_LEVELS.get(level.upper(), level.upper())
+        if known not in _LEVELS:
             raise ValueError(f"must be one of {', '.join(_LEVELS)}")
-        return level.upper()
+        return known
+
+    @field_validator("public_url")
+    @classmethod
+    def _server_is_not_below_a_path(cls, url: str) -> str:
+        if urlsplit(url).path:
+            raise ValueError(
+                "must have no path: the dashboard needs a host name, or a port, of its own"
+            )
+        return url
 
     @field_validator("proxies")
     @classmethod
@@ -261,8 +283,10 @@ class Settings(BaseModel):
     def _key_is_pem(cls, key: SecretStr | None) -> SecretStr | None:
         if key is None:
             return None
-        text = key.get_secret_value().replace("\\n", "\n").strip() + "\n"
-        if "PRIVATE KEY-----" not in text:
+        given = key.get_secret_value()
+        given = given if _PEM in given else _unpacked(given)
+        text = given.replace("\\n", "\n").strip() + "\n"
+        if _PEM not in text:
             raise ValueError("must be a PEM private key, as GitHub's download is")
         return SecretStr(text)
 
@@ -281,8 +305,14 @@ class Settings(BaseModel):
 
     @property
     def token_required(self) -> bool:
-        """Whether the API asks for a token: as set, else unless it listens on loopback only."""
-        return self.api_auth if self.api_auth is not None else self.host not in _LOOPBACK
+        """Whether the API asks for a token: as set, else unless it is this machine's alone.
+
+        Who gives others an address has a proxy there, and all that it passes on is from loopback.
+        """
+        if self.api_auth is not None:
+            return self.api_auth
+        public = urlsplit(self.public_url).hostname
+        return self.host not in _LOOPBACK or public not in {None, *_LOOPBACK}
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:

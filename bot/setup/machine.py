@@ -23,6 +23,7 @@ from bot.config.settings import Settings
 from bot.errors import CageMissing, ConfigError, GitMissing
 from bot.github.git_program import git_program
 from bot.setup.agents import agents
+from bot.setup.dashboard import dashboard
 from bot.setup.finding import Finding, bad, good, warning
 from bot.tasks.sqlite import STORE_FILE, check
 from bot.web.parts import SECRET_FIX
@@ -46,6 +47,7 @@ async def machine(settings: Settings, environ: Mapping[str, str]) -> list[Findin
     """Everything that can be seen without the network."""
     return [
         *_credentials(settings),
+        *dashboard(settings),
         *_server_file(settings),
         *_modes(settings, environ),
         *_data_dir(settings),

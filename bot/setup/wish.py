@@ -55,8 +55,12 @@ class Wish:
 
     @property
     def public_url(self) -> str:
-        """Our server as the world sees it; empty where a channel passes deliveries on."""
-        return self.hook_url.removesuffix(HOOK_PATH) if self.hook_url.endswith(HOOK_PATH) else ""
+        """Our server as the world sees it; empty where a channel, or a path, passes deliveries on.
+
+        Below a path stands no dashboard.
+        """
+        base = self.hook_url.removesuffix(HOOK_PATH)
+        return base if base != self.hook_url and not urlsplit(base).path else ""
 
 
 def wish_of(form: Mapping[str, str]) -> Wish:

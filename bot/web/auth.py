@@ -44,6 +44,7 @@ class Principal:
     repos: frozenset[int] | None = None  #: numbers of the repositories they may see; None: all
     token_id: str = ""  #: empty for people and the machine itself
     login: str = ""  #: a person's on GitHub, whose roles there say what they may do
+    by_proxy: bool = False  #: a proxy vouches for them on every request: no session can be ended
 
     @property
     def key(self) -> str:
@@ -77,7 +78,9 @@ async def _known(request: Request, parts: WebParts, sessions: Sessions) -> Princ
     scheme, _, credential = request.headers.get("authorization", "").partition(" ")
     bearer = scheme.lower() == "bearer"
     subject = "" if bearer else sessions.read(request.cookies.get(COOKIE, ""), now=now)
-    if not bearer and (login := _told_by_proxy(request, parts) or _of_person(subject)):
+    if not bearer and (login := _told_by_proxy(request, parts)):
+        return await _person(login, parts, by_proxy=True)
+    if not bearer and (login := _of_person(subject)):
         return await _person(login, parts)
     tokens = [token for token in await parts.tokens.all() if valid(token, now)]
     if not (tokens or parts.settings.token_required or parts.settings.proxy_header):
@@ -97,11 +100,17 @@ async def _known(request: Request, parts: WebParts, sessions: Sessions) -> Princ
     )
 
 
-async def _person(login: str, parts: WebParts) -> Principal:
+async def _person(login: str, parts: WebParts, *, by_proxy: bool = False) -> Principal:
     """Somebody of GitHub: they read here, and act by their role (see `acting`)."""
     assert parts.people is not None, "nobody is known by a login where there is no hub"
     repos = await parts.people.visible(login)
-    return Principal(name=login, scopes=frozenset({Scope.READ}), repos=repos, login=login)
+    return Principal(
+        name=login,
+        scopes=frozenset({Scope.READ}),
+        repos=repos,
+        login=login,
+        by_proxy=by_proxy,
+    )
 
 
 def _of_person(subject: str) -> str:
@@ -109,15 +118,20 @@ def _of_person(subject: str) -> str:
 
 
 def _told_by_proxy(request: Request, parts: WebParts) -> str:
-    """The login that a trusted proxy vouches for. Raises Problem for a header that is no login."""
+    """The login that a trusted proxy vouches for; empty where it names nobody.
+
+    Raises Problem 403, not 401: the sign-in page would hide that it is the proxy that is wrong.
+    """
     header = parts.settings.proxy_header
     peer = request.client.host if request.client is not None else ""
     if not header or parts.people is None or not _is_among(peer, parts.settings.proxies):
         return ""
     given = request.headers.getlist(header)
-    if given and (len(given) > 1 or LOGIN.fullmatch(given[0]) is None):
-        raise Problem(401, f"The header {header} has to hold one login of GitHub.")
-    return given[0] if given else ""
+    if given in ([], [""]):
+        return ""
+    if len(given) > 1 or LOGIN.fullmatch(given[0]) is None:
+        raise Problem(403, f"The proxy's header {header} has to hold one login of GitHub.")
+    return given[0]
 
 
 def _is_among(peer: str, networks: tuple[str, ...]) -> bool:
@@ -130,7 +144,11 @@ def _is_among(peer: str, networks: tuple[str, ...]) -> bool:
 
 def _local(request: Request) -> Principal:
     peer = request.client.host if request.client is not None else ""
-    behind_proxy = any(name in request.headers for name in _FORWARDED)
+    # Of its own accord nginx adds no header, and speaks HTTP/1.0, which browsers never do:
+    # https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_http_version
+    behind_proxy = request.scope["http_version"] == "1.0" or any(
+        name in request.headers for name in _FORWARDED
+    )
     if behind_proxy or not is_loopback(peer) or not is_loopback(_host_of(request)):
         raise Problem(
             403,
@@ -160,12 +178,23 @@ def _host_of(request: Request) -> str:
 def refuse_foreign_pages(request: Request) -> None:
     """A browser says from which page a request comes; another site's page may change nothing.
 
+    What it has compared itself goes first, for a proxy may have changed the name that we are called
+    by; it says so over https and to loopback: https://www.w3.org/TR/fetch-metadata/
     Raises Problem 403.
     """
     if request.method in SAFE:
         return
-    origin = request.headers.get("origin")
-    host = request.headers.get("host", "")
-    foreign = origin is not None and origin.partition("://")[2] != host
-    if foreign or request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+    site = request.headers.get("sec-fetch-site")
+    if site is None and _is_foreign(request):
+        raise Problem(
+            403,
+            "Requests from another site's page are refused. A proxy in front of this server has "
+            "to pass the Host header on.",
+        )
+    if site not in (None, "none", "same-origin"):
         raise Problem(403, "Requests from another site's page are refused.")
+
+
+def _is_foreign(request: Request) -> bool:
+    origin = request.headers.get("origin")
+    return origin is not None and origin.partition("://")[2] != request.headers.get("host", "")

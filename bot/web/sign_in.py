@@ -24,9 +24,11 @@ from bot.web.session import COOKIE, LIFETIME_S, Sessions
 
 TO_GITHUB = "/sign-in/github"
 CALLBACK = f"{TO_GITHUB}/callback"
-FLOW_COOKIE = "chimera_sign_in"
+FLOW_COOKIE = "chimera_sign_in_"  #: and the state's beginning, so that each tab has its own
+FLOW_NAME = 12  #: characters of a state that tell two flows of one browser apart
 FLOW_S = 600  #: to sign in at GitHub, with a second factor
 MAX_NEXT = 500
+MAX_ERROR = 80  #: characters of GitHub's word for a refusal
 
 _log = get("web")
 
@@ -68,7 +70,7 @@ class SignIn:
         away = RedirectResponse(address, 303)
         following = here(request.query_params.get("next", ""))
         away.set_cookie(
-            FLOW_COOKIE,
+            _flow_cookie(state),
             f"{state}.{verifier}.{base64.urlsafe_b64encode(following.encode()).decode()}",
             max_age=FLOW_S,
             path=TO_GITHUB,
@@ -81,25 +83,27 @@ class SignIn:
     async def from_github(self, request: Request) -> Response:
         """Back from GitHub: the code becomes a login, and the login a session."""
         people, asked = self._parts.people, request.query_params
-        state, _, rest = request.cookies.get(FLOW_COOKIE, "").partition(".")
-        verifier, _, following = rest.partition(".")
-        given = asked.get("state", "").encode("utf-8", "replace")
-        if people is None or not state or not hmac.compare_digest(given, state.encode()):
+        given = asked.get("state", "")
+        state, _, rest = request.cookies.get(_flow_cookie(given), "").partition(".")
+        verifier, _, encoded = rest.partition(".")
+        same = hmac.compare_digest(given.encode("utf-8", "replace"), state.encode())
+        if people is None or not state or not same:
             return self._page("This sign-in was begun elsewhere, or long ago. Try again.", 403)
+        following = _decoded(encoded)
         if "code" not in asked:
-            return self._page("GitHub was not allowed to say who you are.", 403)
+            return self._page(_refused(asked.get("error", "")), 403, following)
         try:
             login = await people.signed_in(asked["code"], verifier)
         except NotPermitted as refusal:
-            return self._page(str(refusal), 403)
+            return self._page(str(refusal), 403, following)
         except ChimeraError as error:
             _log.warning("sign_in_failed", error=str(error))
-            return self._page("GitHub does not answer. Try again in a minute.", 503)
+            return self._page("GitHub does not answer. Try again in a minute.", 503, following)
         if LOGIN.fullmatch(login) is None:
-            return self._page("Only people can sign in.", 403)
+            return self._page("Only people can sign in.", 403, following)
         _log.info("signed_in", by=login)
-        welcome = self._welcome(request, f"{PERSON}{login}", _decoded(following))
-        welcome.delete_cookie(FLOW_COOKIE, path=TO_GITHUB)
+        welcome = self._welcome(request, f"{PERSON}{login}", following)
+        welcome.delete_cookie(_flow_cookie(state), path=TO_GITHUB)
         return welcome
 
     def _welcome(self, request: Request, subject: str, following: str) -> Response:
@@ -139,6 +143,20 @@ def here(address: str) -> str:
     """The address when it is a page of ours, else the overview."""
     ours = address.startswith("/") and not address.startswith("//") and len(address) <= MAX_NEXT
     return address if ours and address.isprintable() and "\\" not in address else "/"
+
+
+def _flow_cookie(state: str) -> str:
+    return f"{FLOW_COOKIE}{state[:FLOW_NAME]}"
+
+
+def _refused(error: str) -> str:
+    """What GitHub's answer without a code means for people.
+
+    https://docs.github.com/en/apps/oauth-apps/maintaining-oauth-apps/troubleshooting-authorization-request-errors
+    """
+    if error == "access_denied":
+        return "GitHub was not allowed to say who you are."
+    return f"GitHub refused the sign-in: {error[:MAX_ERROR] or 'it gave no reason'}."
 
 
 def _decoded(following: str) -> str:

@@ -1,5 +1,6 @@
 """Settings: where a value comes from, and how a mistake is told."""
 
+import base64
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -85,6 +86,8 @@ def test_every_alias_of_probot_is_heard() -> None:
     values = {
         "app_id": "12",
         "private_key": KEY,
+        "client_id": "Iv1.abc",
+        "client_secret": "s3cret-client",
         "webhook_secret": "s3cret-s3cret",
         "api_url": "http://hub.test",
         "database_url": "postgresql://u@db/x",
@@ -97,6 +100,13 @@ def test_every_alias_of_probot_is_heard() -> None:
     assert (settings.app_id, settings.port, settings.log_level) == (12, 9, "DEBUG")
 
 
+@pytest.mark.parametrize(
+    ("theirs", "ours"), [("trace", "DEBUG"), ("warn", "WARNING"), ("fatal", "ERROR")]
+)
+def test_probots_levels_of_the_log_are_understood(theirs: str, ours: str) -> None:
+    assert load_settings({"LOG_LEVEL": theirs}).log_level == ours
+
+
 def test_the_private_key_comes_from_a_file_or_one_line(tmp_path: Path) -> None:
     pem = tmp_path / "key.pem"
     pem.write_text(KEY)
@@ -104,6 +114,7 @@ def test_the_private_key_comes_from_a_file_or_one_line(tmp_path: Path) -> None:
         {"PRIVATE_KEY_PATH": str(pem)},
         {"CHIMERA_PRIVATE_KEY_FILE": str(pem)},
         {"PRIVATE_KEY": KEY.strip().replace("\n", "\\n")},
+        {"PRIVATE_KEY": base64.b64encode(KEY.encode()).decode()},
     ):
         key = load_settings(environ).private_key
         assert key is not None
@@ -132,6 +143,9 @@ def test_the_hubs_pages_follow_from_its_api(environ: dict[str, str], hub: str) -
         ({"HOST": "localhost"}, False),
         ({"HOST": "0.0.0.0"}, True),
         ({"HOST": "10.1.2.3"}, True),
+        ({"CHIMERA_PUBLIC_URL": "https://chimera.test"}, True),
+        ({"CHIMERA_PUBLIC_URL": "http://127.0.0.1:8000"}, False),
+        ({"CHIMERA_PUBLIC_URL": "https://chimera.test", "CHIMERA_API_AUTH": "false"}, False),
         ({"CHIMERA_API_AUTH": "true"}, True),
         ({"HOST": "0.0.0.0", "CHIMERA_API_AUTH": "false"}, False),
     ],
@@ -170,6 +184,7 @@ def test_agents_and_model_keys_come_from_the_environment() -> None:
         ({"CHIMERA_PROFIL": "x"}, "CHIMERA_PROFIL: no such setting. Did you mean CHIMERA_PROFILE?"),
         ({"CHIMERA_PROFILE": "x"}, "CHIMERA_PROFILE: must be 'conservative', 'balanced'"),
         ({"CHIMERA_API_URL": "github.com"}, "CHIMERA_API_URL: must be a whole address"),
+        ({"CHIMERA_PUBLIC_URL": "https://a.test/bot"}, "CHIMERA_PUBLIC_URL: must have no path"),
         ({"GITHUB_API_URL": "https://me:pw@x.test"}, "must not carry a user or a password"),
         ({"CHIMERA_DEFAULT_REPOSITORY": "x"}, "CHIMERA_DEFAULT_REPOSITORY:"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL: must be one of DEBUG"),

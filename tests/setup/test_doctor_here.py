@@ -62,6 +62,27 @@ async def test_a_variable_that_is_set_to_nothing_names_no_file(tmp_path: Path) -
     assert "files:" not in await told(environ)
 
 
+async def test_a_proxys_header_that_nobody_believes_is_told(tmp_path: Path) -> None:
+    environ = {"CHIMERA_DATA_DIR": str(tmp_path), "CHIMERA_PROXY_HEADER": "X-User"}
+    assert "dashboard: the header X-User is not believed, for no App" in await told(environ)
+    app = {"CHIMERA_APP_ID": "7", "CHIMERA_PRIVATE_KEY": "-----BEGIN PRIVATE KEY-----"}
+    assert "X-User" not in await told(environ | app)
+    everybody = environ | app | {"CHIMERA_PROXIES": "10.0.0.1,::/0"}
+    assert "can name anybody in X-User → Name your proxies'" in await told(everybody, Mark.WARNING)
+
+
+async def test_a_sign_in_that_is_half_set_up_is_told(tmp_path: Path) -> None:
+    environ = {"CHIMERA_DATA_DIR": str(tmp_path), "CHIMERA_CLIENT_SECRET": "a-secret"}
+    assert "Set CHIMERA_CLIENT_ID and CHIMERA_PUBLIC_URL" in await told(environ, Mark.WARNING)
+    environ |= {"CHIMERA_CLIENT_ID": "Iv1", "CHIMERA_PUBLIC_URL": "http://chimera.test"}
+    assert "sign in with GitHub" in await told(environ, Mark.GOOD)
+    found = await told(environ, Mark.WARNING)
+    assert "http://chimera.test has no TLS" in found
+    assert "sign in" not in found
+    environ["CHIMERA_PUBLIC_URL"] = "http://127.0.0.1:8000"
+    assert "dashboard" not in await told(environ, Mark.WARNING)
+
+
 async def test_a_data_directory_that_is_none_is_told(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()

@@ -52,7 +52,7 @@ def test_the_api_follows_from_the_hub_and_the_settings_find_back(hub: str, api: 
         (
             "https://c.example.com/a/webhook",
             "https://c.example.com/a/webhook",
-            "https://c.example.com/a",
+            "",
         ),
         ("https://smee.io/AbC", "https://smee.io/AbC", ""),
     ],

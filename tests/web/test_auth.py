@@ -1,5 +1,7 @@
 """Who is let in: the machine itself, tokens with scopes and repositories, signed-in browsers."""
 
+import asyncio
+
 import httpx
 import pytest
 
@@ -7,6 +9,7 @@ from bot.domain import Status
 from bot.web.parts import WebSettings
 from bot.web.session import COOKIE, LIFETIME_S, Sessions
 from tests.web.house import OTHER, START, House, bearer
+from tests.web.serving import serving
 
 
 @pytest.mark.parametrize(
@@ -37,6 +40,22 @@ async def test_what_comes_through_a_proxy_is_not_the_machine_itself(
     client: httpx.AsyncClient, header: str
 ) -> None:
     assert (await client.get("/api/tasks", headers={header: "127.0.0.1"})).status_code == 403
+
+
+async def test_http_1_0_is_a_proxys_for_browsers_do_not_speak_it(house: House) -> None:
+    async with serving(house) as port:
+        for version, status in (("1.0", "403"), ("1.1", "200")):
+            lines = [
+                f"GET /api/tasks HTTP/{version}",
+                f"Host: 127.0.0.1:{port}",
+                "Connection: close",
+            ]
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write("\r\n".join([*lines, "", ""]).encode())
+            async with asyncio.timeout(10):
+                answer = await reader.read()
+            assert answer.split()[1].decode() == status
+            writer.close()
 
 
 async def test_where_tokens_are_required_none_existing_lets_nobody_in(house: House) -> None:
@@ -122,6 +141,20 @@ async def test_a_page_of_another_site_changes_nothing(
     answer = await client.post(f"/api/tasks/{task.id}/cancel", headers=headers)
     assert answer.status_code == 403
     assert not (await house.queue.get(task.id)).status.ended
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+async def test_what_the_browser_has_compared_goes_before_a_name_that_a_proxy_has_changed(
+    client: httpx.AsyncClient, house: House, site: str
+) -> None:
+    task = await house.add(issue=1)
+    through = {"origin": "https://chimera.example.test", "sec-fetch-site": site}
+    answer = await client.post(f"/api/tasks/{task.id}/cancel", headers=through)
+    assert answer.status_code == 200
+    old = {"origin": "https://chimera.example.test"}
+    refused = await client.post(f"/api/tasks/{task.id}/cancel", headers=old)
+    assert refused.status_code == 403
+    assert "pass the Host header on" in refused.text
 
 
 async def test_signing_in_gives_a_session_that_never_holds_the_token(
