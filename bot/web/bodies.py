@@ -13,7 +13,7 @@ from starlette.requests import Request
 from bot.domain import DEFAULT_PRIORITY, MAX_FEATURE, MAX_PRIORITY, MIN_PRIORITY, Phase, Status
 from bot.tasks.inbox import InboxState
 from bot.web.body import BodyReader
-from bot.web.problem import Problem, Wrong
+from bot.web.problem import Problem, Wrong, wrong_fields
 
 MAX_URL = 2048
 MAX_PAGE = 200
@@ -212,8 +212,9 @@ def _rules(info: ValidationInfo) -> Rules:
 def _problem(errors: list[ErrorDetails], model: type[BaseModel]) -> Problem:
     if any(error["type"] == "json_invalid" for error in errors):
         return Problem(400, f"The body is not JSON: {errors[0]['msg']}.")
-    wrong = [Wrong(where=_pointer(error), detail=_text(error, model)) for error in errors]
-    return Problem(422, f"{len(wrong)} wrong: " + "; ".join(w.where for w in wrong), wrong=wrong)
+    return wrong_fields(
+        [Wrong(where=_pointer(error), detail=_text(error, model)) for error in errors]
+    )
 
 
 def _pointer(error: ErrorDetails) -> str:

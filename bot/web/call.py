@@ -10,6 +10,7 @@ from bot.domain import Task
 from bot.errors import NotFound
 from bot.tasks.statistics import History
 from bot.web.auth import Principal
+from bot.web.health import Health
 from bot.web.parts import WebParts
 from bot.web.problem import json_response
 from bot.web.recent import Recent
@@ -26,6 +27,7 @@ class Call:
     parts: WebParts
     sessions: Sessions
     history: Recent[History]  #: what estimates are made from
+    health: Health
     who: Principal
 
     async def task(self) -> Task:

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.config.choices import Verb
 from bot.domain import Actor, Phase, RepoRef, Role, Status, Task
-from bot.errors import InputError, NotPermitted, Refused
+from bot.errors import InputError, NotPermitted, Refused, WrongField
 from bot.github.app import App
 from bot.tasks.lasting import BreakerState
 from bot.tasks.pool import ExecutorPool
@@ -174,9 +174,8 @@ class Desk:
             ).info()
         except Refused as error:
             if error.status == 404:
-                raise InputError(
-                    f"repository: the App is not installed on {full_name}; install it there"
-                ) from error
+                text = f"the App is not installed on {full_name}; install it there"
+                raise WrongField("repository", text) from error
             raise
         return replace(found.ref, installation_id=installation.id)
 
@@ -186,12 +185,12 @@ class Desk:
             issue = await self._contexts.repo(repo).issue(number)
         except Refused as error:
             if error.missing:
-                raise InputError(f"issue: {repo.full_name} has no #{number}") from error
+                raise WrongField("issue", f"{repo.full_name} has no #{number}") from error
             raise
         if issue.is_pull:
-            raise InputError(f"issue: #{number} is a pull request; name an issue, or none")
+            raise WrongField("issue", f"#{number} is a pull request; name an issue, or none")
         if issue.state != "open":
-            raise InputError(f"issue: #{number} is {issue.state}; open it again, or name none")
+            raise WrongField("issue", f"#{number} is {issue.state}; open it again, or name none")
 
     def _hub(self) -> HealthPart:
         github = self._tools.github

@@ -60,7 +60,7 @@ class DirectProtocol(ImpatientProtocol):
             return
         body, self._pieces = b"".join(self._pieces), None
         turn = _Turn(self.parser.should_keep_alive())
-        self.cycle = turn  # type: ignore[assignment]
+        self.cycle = turn  # type: ignore[assignment]  # it has all that is asked of one
         peer = self.client[0] if self.client is not None else ""
         self._take(self._fields, body, peer, partial(self._reply, turn))
 

@@ -4,12 +4,14 @@ A task works for minutes and waits for days: what it spends parked is drawn no l
 its work, and marked as cut.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from bot.domain import JournalLine, Phase, Status, Task
 from bot.workflow.flow import ORDER
+from bot.workflow.report.words import TITLES
 
 LEFT = 130  #: room for the phases' names
 WIDTH = 860  #: of the whole picture
@@ -22,17 +24,6 @@ LONGEST_GAP = 0.15  #: of the working time; longer waits are cut
 _MIN_BAR = 4.0  #: so that a step of some milliseconds can be seen
 _TICKS = 4
 _MIN_BETWEEN = 70.0  #: two marks of rounds; closer ones would cover each other
-
-NAMES = {
-    Phase.E2E_TEST_GENERATION: "E2E test",
-    Phase.CODE_IMPLEMENTATION: "Code",
-    Phase.GUARDIAN_REVIEW: "Guardian review",
-    Phase.STAGING_DEPLOYMENT: "Staging",
-    Phase.E2E_VALIDATION: "E2E validation",
-    Phase.PRODUCTION_DEPLOYMENT: "Production",
-    Phase.COMPLETE: "Complete",
-    Phase.FAILED: "Failed",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +107,7 @@ def chart(lines: Sequence[JournalLine], task: Task | None = None, now: float = 0
             for line in shown
         ),
         names=tuple(
-            Mark(x=0, y=_row(phases, phase) + BAR - 3, text=NAMES[phase]) for phase in phases
+            Mark(x=0, y=_row(phases, phase) + BAR - 3, text=TITLES[phase]) for phase in phases
         ),
         ticks=tuple(_ticks(pieces, scale, height)),
         rounds=tuple(_rounds(shown, x)),
@@ -181,7 +172,8 @@ def _drawn(pieces: Sequence[_Piece]) -> float:
 
 def _place(pieces: Sequence[_Piece], at: float) -> float:
     """Where an instant lies among what is drawn, in drawn seconds."""
-    piece = next((piece for piece in pieces if at <= piece.end), pieces[-1])
+    n = bisect_left(pieces, at, key=lambda piece: piece.end)  # their ends never go back
+    piece = pieces[min(n, len(pieces) - 1)]
     length = piece.end - piece.start
     share = min(1.0, (at - piece.start) / length) if length > 0 else 0.0
     return piece.drawn_from + piece.drawn * share
@@ -199,7 +191,7 @@ def _bar(line: JournalLine, y: int, left: float, right: float, *, live: bool) ->
         y=y,
         width=round(max(right - left, _MIN_BAR), 1),
         kind="now" if live else line.outcome.value,
-        title=f"{NAMES[line.phase]}{again}: {said}, {took(line.seconds)}. {line.summary}",
+        title=f"{TITLES[line.phase]}{again}: {said}, {took(line.seconds)}. {line.summary}",
     )
 
 

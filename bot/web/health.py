@@ -1,12 +1,13 @@
 """`/health`, `/livez`, `/readyz`: for people, for the process's keeper, for the load balancer."""
 
 import asyncio
+from collections.abc import Iterator
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from bot.errors import StoreError
-from bot.web.parts import SECRET_FIX, HealthPart, WebParts
+from bot.web.parts import PROXY_FIX, SECRET_FIX, HealthPart, WebParts
 from bot.web.problem import json_response
 
 STORE_DEADLINE_S = 2.0
@@ -24,11 +25,10 @@ class Health:
 
     async def health(self, _request: Request) -> Response:
         """Every part with what to do. 503 where the store fails: then nothing is accepted."""
-        store = await self._store()
-        parts = [store, *await self._others(), self._webhook()]
-        status = "ok" if all(part.ok for part in parts) else "degraded"
+        parts = await self.parts()
+        store = parts[0]
         document = {
-            "status": status,
+            "status": "ok" if all(part.ok for part in parts) else "degraded",
             "ready": self._parts.ready() and not self._parts.draining() and store.ok,
             "parts": [
                 {"name": part.name, "ok": part.ok, "detail": part.detail, "fix": part.fix}
@@ -36,6 +36,10 @@ class Health:
             ],
         }
         return json_response(document, 200 if store.ok else 503)
+
+    async def parts(self) -> list[HealthPart]:
+        """All that this server needs, the store first."""
+        return [await self._store(), *await self._others(), self._webhook(), *self._proxy()]
 
     async def livez(self, _request: Request) -> Response:
         """The event loop turns."""
@@ -73,6 +77,12 @@ class Health:
             detail = "no webhook secret: every delivery is refused"
             return HealthPart(name="webhook", ok=False, detail=detail, fix=SECRET_FIX)
         return HealthPart(name="webhook", ok=True, detail="signatures are checked")
+
+    def _proxy(self) -> Iterator[HealthPart]:
+        header = self._parts.settings.proxy_header
+        if header and self._parts.people is None:
+            detail = f"the header {header} is not believed, for no App is connected"
+            yield HealthPart(name="sign-in", ok=False, detail=detail, fix=PROXY_FIX)
 
     async def _others(self) -> list[HealthPart]:
         try:

@@ -79,7 +79,9 @@ def _pool(pool: PoolMetrics) -> Iterator[Metric]:
     yield _gauge("chimera_pool_slots_min", "The fewest slots there may be.", pool["slots_min"])
     yield _gauge("chimera_pool_slots_max", "The most slots there may be.", pool["slots_max"])
     yield _gauge("chimera_pool_active", "Slots in use.", pool["active"])
-    yield _gauge("chimera_pool_utilisation_ratio", "Slots in use by slots.", pool["utilisation"])
+    yield _gauge(
+        "chimera_pool_utilisation_ratio", "Slots in use by slots, at most 1.", pool["utilisation"]
+    )
     yield _labelled(
         CounterMetricFamily(
             "chimera_workflows_processed",

@@ -56,7 +56,7 @@ async def overview(call: Call) -> Response:
         **frame(call, hints=hints.address(call)),
         pulse=pulse,
         asking=asking,
-        running=_listed(running, lambda task: card_of(task, eta=left(task, history))),
+        running=await _at_work(call, running),
         failed=_listed(await _tasks(call, Status.FAILED, Status.DEAD, limit=RECENT)),
         queued=await _queue(call, history, pulse.slots if pulse is not None else 0),
         parked=parked,
@@ -70,6 +70,12 @@ async def _tasks(call: Call, *status: Status, limit: int) -> Page:
 
 def _listed(found: Page, card: Callable[[Task], Card] = card_of) -> Listed:
     return Listed(cards=[card(task) for task in found.tasks], cut=found.cursor is not None)
+
+
+async def _at_work(call: Call, running: Page) -> Listed:
+    repos = {task.repo for task in running.tasks}
+    paces = {repo: await call.parts.queue.pace_of(repo) for repo in repos}
+    return _listed(running, lambda task: card_of(task, eta=left(task, paces[task.repo])))
 
 
 def _parted(waiting: Page) -> tuple[Listed, Listed]:
@@ -97,7 +103,7 @@ async def _queue(call: Call, history: History, slots: int) -> Listed:
         if task.repo not in lanes:
             lanes[task.repo] = await call.parts.queue.lane(task.repo)
         why = held_up(task, lanes[task.repo], call.parts.now())
-        eta = starts_in(place, slots, history)
+        eta = starts_in(place, slots, history.phases)
         cards.append(Card(task=task, steps=steps(task), why=why, place=place, eta=eta))
     return Listed(cards=cards, cut=len(front) > SHOWN)
 
@@ -110,7 +116,7 @@ async def _pulse(call: Call, history: History) -> Pulse:
         active=pool["active"],
         depth=pool["queue_depth"],
         money=await call.parts.money(),
-        trouble=tuple(part for part in await call.parts.health() if not part.ok),
+        trouble=tuple(part for part in await call.health.parts() if not part.ok),
         success_rate=history.success_rate,
     )
 
@@ -118,4 +124,5 @@ async def _pulse(call: Call, history: History) -> Pulse:
 def _scaling(pool: PoolMetrics) -> str:
     if pool["slots_min"] == pool["slots_max"]:
         return ""
-    return f"{pool['slots_min']}–{pool['slots_max']}: {pool['scaling']}"
+    above = "; what runs goes on" if pool["active"] > pool["slots"] else ""
+    return f"{pool['slots_min']}–{pool['slots_max']}: {pool['scaling']}{above}"

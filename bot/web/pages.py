@@ -1,13 +1,11 @@
-"""The dashboard's lists: all tasks, dead letters, deliveries, statistics. No script is needed."""
+"""The dashboard's lists: all tasks, dead letters, parts, deliveries. No script is needed."""
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from bot.config.choices import Verb
 from bot.domain import Status
-from bot.tasks.statistics import History
-from bot.tasks.trend import KEPT_S, QUEUE_DEPTH
-from bot.web import hints, plots
+from bot.web import hints
 from bot.web.acting import permitted
 from bot.web.auth import Scope
 from bot.web.bodies import MAX_PAGE, DeadFilter, DeliveryFilter, read_query
@@ -15,12 +13,8 @@ from bot.web.call import Call
 from bot.web.card import card_of
 from bot.web.deliveries import require_all_repositories
 from bot.web.frame import frame
-from bot.web.problem import Problem
 from bot.web.render import page
-from bot.web.statistics import statistics
 from bot.workflow.commands import PHASE_WORDS
-
-DAYS = 28
 
 
 async def all_tasks(call: Call) -> Response:
@@ -63,6 +57,17 @@ async def dead_letters(call: Call) -> Response:
     )
 
 
+async def parts_page(call: Call) -> Response:
+    """What `/health` says, for people: how each part is, and what to do where it is not well."""
+    parts = await call.health.parts()
+    return page(
+        "parts.html",
+        **frame(call),
+        parts=sorted(parts, key=lambda part: part.ok),  # what asks for somebody stands first
+        trouble=sum(not part.ok for part in parts),
+    )
+
+
 async def deliveries_page(call: Call) -> Response:
     """What GitHub has delivered and what became of it; for whoever may see all repositories."""
     require_all_repositories(call)
@@ -79,27 +84,6 @@ async def deliveries_page(call: Call) -> Response:
         state=wanted.state,
         next=str(rows[-1].id) if len(rows) == wanted.limit else None,
         may_act=call.who.may(Scope.WRITE) or bool(call.who.login),
-    )
-
-
-async def statistics_page(call: Call) -> Response:
-    """The numbers of `/api/metrics`, for people; for whoever may see all repositories."""
-    if call.who.repos is not None:
-        raise Problem(403, "Statistics are for tokens of all repositories.")
-    numbers, now = await statistics(call.parts), call.parts.now()
-    days = plots.last_days(now, DAYS)
-    depth = await call.parts.lasting.samples(QUEUE_DEPTH, now - KEPT_S)
-    causes = sorted(_causes(numbers.history).items(), key=lambda row: -row[1])
-    spent = numbers.money.days
-    return page(
-        "statistics.html",
-        **frame(call),
-        numbers=numbers,
-        ended=plots.columns(days, plots.stacked(await call.parts.queue.ended_by_day(DAYS))),
-        spent=plots.columns(days, {day: [("bar", usd)] for day, usd in spent.items()}, "$"),
-        ranges=plots.ranges(numbers.history.phases),
-        causes=plots.amounts(causes),
-        depth=plots.curve(depth, now - KEPT_S, now) if len(depth) > 1 else None,
     )
 
 
@@ -124,11 +108,3 @@ class PageOfDeliveries(DeliveryFilter):
     """What the address of the page of deliveries may say."""
 
     live: int | None = None
-
-
-def _causes(history: History) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for failure in history.failures:
-        name = str(failure.cause or "none given").replace("_", " ")
-        found[name] = found.get(name, 0) + failure.n
-    return found

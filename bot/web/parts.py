@@ -9,11 +9,13 @@ from bot.domain import Phase, RepoRef, Task
 from bot.tasks.lasting import Lasting
 from bot.tasks.pool import PoolMetrics
 from bot.tasks.queue import TaskQueue
+from bot.tasks.slots import Slots
 from bot.tasks.tally import Tally
 from bot.tasks.tokens import Tokens
 from bot.tasks.trend import Trends
 
 SECRET_FIX = "Set CHIMERA_WEBHOOK_SECRET to the secret of the App's webhook."
+PROXY_FIX = "Connect the App (`chimera setup`): GitHub says what a login may see and do."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +108,7 @@ class WebParts:
     lasting: Lasting
     tally: Tally
     trends: Trends
+    slots: Slots
     pool_metrics: Callable[[], Awaitable[PoolMetrics]]
     health: Callable[[], Awaitable[Sequence[HealthPart]]]
     evidence: Callable[[Task], Awaitable[Mapping[str, Any]]]  #: the bundle of a task as it stands

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from bot.domain import Phase, Status
 from bot.tasks.statistics import Spread
-from bot.web.gantt import NAMES, took
+from bot.web.gantt import took
+from bot.workflow.report.words import TITLES
 
 WIDTH = 560
 LEFT = 46  #: room for the numbers beside columns
@@ -18,6 +19,8 @@ HEIGHT = 174
 ROW = 28
 BAR = 14
 _STEPS = (1, 2, 5)  #: round numbers are these times a power of ten
+
+Points = Sequence[tuple[float, float]]  #: (instant, value), oldest first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,23 +77,24 @@ def columns(
     every = max(1, len(days) // 4)
     words = [
         Words(x=round(LEFT + (n + 0.5) * pitch, 1), y=FLOOR + 19, text=_day(days[n]))
-        for n in range(0, len(days), every)
+        for n in range(len(days) - 1 - every, -1, -every)
     ]
-    return Plot(height=HEIGHT, boxes=tuple(boxes), words=tuple(words), levels=_levels(top, unit))
+    today = Words(x=WIDTH - RIGHT, y=FLOOR + 19, text=_day(days[-1]), anchor="end")
+    return Plot(height=HEIGHT, boxes=tuple(boxes), words=(*words, today), levels=_levels(top, unit))
 
 
 def ranges(spreads: Mapping[Phase, Spread]) -> Plot:
     """A row a phase, on one scale: dark to the P50, lighter to the P95, lightest to the P99."""
-    phases = [phase for phase in NAMES if phase in spreads]
+    phases = [phase for phase in TITLES if phase in spreads]
     longest = max((spreads[phase].p99_s for phase in phases), default=0.0)
     scale = (WIDTH - NAME - RIGHT - 76) / max(longest, 0.001)
     boxes: list[Box] = []
     words: list[Words] = []
     for n, phase in enumerate(phases):
         spread, y = spreads[phase], n * ROW + 8
-        words.append(Words(x=0, y=y + BAR - 2, text=NAMES[phase], anchor="start"))
+        words.append(Words(x=0, y=y + BAR - 2, text=TITLES[phase], anchor="start"))
         for kind, seconds in (("p99", spread.p99_s), ("p95", spread.p95_s), ("p50", spread.p50_s)):
-            title = f"{NAMES[phase]}, {kind.upper()}: {took(seconds)}"
+            title = f"{TITLES[phase]}, {kind.upper()}: {took(seconds)}"
             width = round(max(seconds * scale, 2.0), 1)
             boxes.append(Box(x=NAME, y=y, width=width, height=BAR, kind=kind, title=title))
         end = NAME + spread.p99_s * scale + 8
@@ -98,19 +102,22 @@ def ranges(spreads: Mapping[Phase, Spread]) -> Plot:
     return Plot(height=len(phases) * ROW + 8, boxes=tuple(boxes), words=tuple(words))
 
 
-def curve(points: Sequence[tuple[float, float]], start: float, end: float) -> Plot:
-    """A number over time, as a line with the area below it; (instant, value), oldest first."""
-    top = _round_up(max((value for _, value in points), default=0.0))
+def curve(points: Points, start: float, end: float, *, below: Points | None = None) -> Plot:
+    """A number over time as a line; below it its own area, or that of another number."""
+    below = points if below is None else below
+    top = _round_up(max((value for _, value in (*points, *below)), default=0.0))
     scale = (WIDTH - LEFT - RIGHT) / max(end - start, 1.0)
-    places = [
-        (
-            round(LEFT + max(0.0, at - start) * scale, 1),
-            round(FLOOR - value / top * (FLOOR - TOP), 1),
-        )
-        for at, value in points
-    ]
-    line = " ".join(f"{x},{y}" for x, y in places)
-    area = f"{places[0][0]},{FLOOR} {line} {places[-1][0]},{FLOOR}" if places else ""
+
+    def places(of: Points) -> list[str]:
+        return [
+            f"{round(LEFT + max(0.0, at - start) * scale, 1)},"
+            f"{round(FLOOR - value / top * (FLOOR - TOP), 1)}"
+            for at, value in of
+        ]
+
+    line, inner = places(points), places(below)
+    feet = [f"{place.partition(',')[0]},{FLOOR}" for place in inner]
+    area = " ".join([feet[0], *inner, feet[-1]]) if inner else ""
     words = [
         Words(
             x=round(LEFT + (end - start) * share * scale, 1),
@@ -119,7 +126,20 @@ def curve(points: Sequence[tuple[float, float]], start: float, end: float) -> Pl
         )
         for share in (0.0, 0.25, 0.5, 0.75)
     ]
-    return Plot(height=HEIGHT, words=tuple(words), levels=_levels(top), line=line, area=area)
+    now = Words(x=WIDTH - RIGHT, y=FLOOR + 19, text="now", anchor="end")
+    return Plot(
+        height=HEIGHT, words=(*words, now), levels=_levels(top), line=" ".join(line), area=area
+    )
+
+
+def stepped(points: Points, end: float) -> Points:
+    """The same for a number that stays as it is until it is another one, drawn up to `end`."""
+    found: list[tuple[float, float]] = []
+    for at, value in points:
+        if found:
+            found.append((at, found[-1][1]))
+        found.append((at, value))
+    return [*found, (end, found[-1][1])] if found else []
 
 
 def amounts(rows: Sequence[tuple[str, int]]) -> Plot:

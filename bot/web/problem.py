@@ -18,6 +18,7 @@ from bot.errors import (
     StoreError,
     Transient,
     Uncertain,
+    WrongField,
     WrongState,
 )
 from bot.log import mask
@@ -94,8 +95,15 @@ def masked(value: Any) -> Any:
             return value
 
 
+def wrong_fields(wrong: Sequence[Wrong]) -> Problem:
+    """422, with every field that is wrong."""
+    return Problem(422, f"{len(wrong)} wrong: " + "; ".join(w.where for w in wrong), wrong=wrong)
+
+
 def from_error(error: ChimeraError) -> Problem:
     """What an error of ours means to the client who met it."""
+    if isinstance(error, WrongField):
+        return wrong_fields([Wrong(where=f"#/{error.field}", detail=error.text)])
     status = _status_of(error)
     passes = {"retry-after": str(RETRY_AFTER_S)} if status == 503 else None
     return Problem(status, str(error), headers=passes)

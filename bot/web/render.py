@@ -12,10 +12,11 @@ from bot import __version__
 from bot.domain import Outcome, Status
 from bot.log import mask
 from bot.tasks.inbox import InboxState
-from bot.web.gantt import NAMES, took
+from bot.web.gantt import took
 from bot.web.masked import masked_templates
 from bot.web.shapes import iso
 from bot.web.steps import Mark
+from bot.workflow.report.words import TITLES
 
 HERE = Path(__file__).parent
 HEADERS = {
@@ -113,6 +114,6 @@ _environment.globals |= {
     "outcome_icon": OUTCOME_ICONS,
     "delivery_icon": DELIVERY_ICONS,
     "mark_words": MARK_WORDS,
-    "phase_name": NAMES,
+    "phase_name": TITLES,
     "version": __version__,
 }

@@ -25,6 +25,7 @@ from bot.web import (
     overview,
     pages,
     profiling,
+    statistics_page,
     task_page,
     tasks,
     transcripts,
@@ -115,6 +116,14 @@ API = (
     Row(method="GET", path="/api/dead", handler=tasks.dead, query=DeadFilter, gives=TaskPage),
     Row(
         method="POST",
+        path="/api/dead/{task_id}/requeue",
+        handler=tasks.requeue,
+        scope=Scope.WRITE,
+        body=Retry,
+        gives=TaskDetail,
+    ),
+    Row(
+        method="POST",
         path="/api/dead/{task_id}/discard",
         handler=tasks.discard,
         scope=Scope.WRITE,
@@ -150,8 +159,11 @@ API = (
 
 PAGES = (
     Row(method="GET", path="/", handler=overview.overview, media_type=_HTML),
-    Row(method="GET", path="/statistics", handler=pages.statistics_page, media_type=_HTML),
+    Row(
+        method="GET", path="/statistics", handler=statistics_page.statistics_page, media_type=_HTML
+    ),
     Row(method="GET", path="/dead", handler=pages.dead_letters, media_type=_HTML),
+    Row(method="GET", path="/parts", handler=pages.parts_page, media_type=_HTML),
     Row(method="GET", path="/deliveries", handler=pages.deliveries_page, media_type=_HTML),
     Row(
         method="POST",
@@ -181,25 +193,27 @@ HISTORY_S = 30.0  #: how old the durations may be that estimates are made from
 
 _log = get("web")
 
-Endpoint = Callable[[Request], Awaitable[Response]]
-
 
 def make_web(parts: WebParts) -> Starlette:
     """The application with every door. Who makes the parts opens and closes them."""
-    sessions = Sessions(parts.session_key)
+    sessions, health = Sessions(parts.session_key), Health(parts)
     history = Recent(parts.queue.history, now=parts.now, for_s=HISTORY_S)
 
     async def serve(row: Row, request: Request) -> Response:
         who = await admit(request, parts, sessions, row.scope)
         return await row.handler(
-            Call(request=request, parts=parts, sessions=sessions, history=history, who=who)
+            Call(
+                request=request,
+                parts=parts,
+                sessions=sessions,
+                history=history,
+                health=health,
+                who=who,
+            )
         )
 
-    receiver, health, sign_in = (
-        Receiver(parts.queue, parts.settings, parts.draining),
-        Health(parts),
-        SignIn(parts, sessions),
-    )
+    receiver = Receiver(parts.queue, parts.settings, parts.draining)
+    sign_in = SignIn(parts, sessions)
 
     async def openapi(_request: Request) -> Response:
         return json_response(_description())
@@ -264,11 +278,17 @@ def _api_trouble(_request: Request, problem: Problem) -> Response:
 def _page_trouble(request: Request, problem: Problem) -> Response:
     """On the dashboard a refusal is a page; who is not signed in is asked to."""
     if problem.status == 401:
-        wanted = request.url.path if request.method == "GET" else "/"
+        wanted = _wanted(request) if request.method == "GET" else "/"
         following = f"?{urlencode({'next': wanted})}" if wanted != "/" else ""
         return RedirectResponse(f"/sign-in{following}", 303)
     heading = {404: "Not found", 403: "Not allowed", 409: "Not now"}.get(problem.status, "Trouble")
     return page("trouble.html", problem.status, **bare(), heading=heading, text=problem.detail)
+
+
+def _wanted(request: Request) -> str:
+    """The page that was asked for, of that status and from that place on."""
+    query = request.url.query
+    return f"{request.url.path}?{query}" if query else request.url.path
 
 
 def _http_trouble(request: Request, error: Exception) -> Response:

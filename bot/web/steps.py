@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.domain import Phase, Status, Task
-from bot.web.gantt import NAMES
 from bot.workflow.flow import TERMINAL
-from bot.workflow.report.words import WORKING_PHASES
+from bot.workflow.report.words import TITLES, WORKING_PHASES
 
 
 class Mark(StrEnum):
@@ -39,7 +38,7 @@ def steps(task: Task) -> tuple[Step, ...]:
     skipped = {said.partition(":")[0] for said in task.facts.skipped}
     marks = (_mark(task, phase, n - at, skipped) for n, phase in enumerate(WORKING_PHASES))
     return tuple(
-        Step(name=NAMES[phase], mark=mark)
+        Step(name=TITLES[phase], mark=mark)
         for phase, mark in zip(WORKING_PHASES, marks, strict=True)
     )
 

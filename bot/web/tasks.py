@@ -84,13 +84,21 @@ async def cancel(call: Call) -> Response:
 
 
 async def retry(call: Call) -> Response:
-    """Let a task go on that ended, or waits for a person (409 else); what was made is adopted."""
+    """Let a task go on that ended badly or waits (409 else); what was made is adopted."""
+    wanted = await read_body(call.request, Retry)
+    return await _gone_on(call, await call.task(), wanted)
+
+
+async def requeue(call: Call) -> Response:
+    """Let a dead task go on, from where it stopped or from a phase; only a dead one (409)."""
     wanted = await read_body(call.request, Retry)
     task = await call.task()
-    waits = task.wait is not None and task.wait.on.needs_person
-    if task.status is Status.COMPLETED or not (task.status.ended or waits):
-        text = "Only one that ended badly, or waits for a person, can be retried."
-        raise Problem(409, f"The task is {task.status}. {text}")
+    if task.status is not Status.DEAD:
+        raise Problem(409, f"The task is {task.status}. Only a dead one can be requeued.")
+    return await _gone_on(call, task, wanted)
+
+
+async def _gone_on(call: Call, task: Task, wanted: Retry) -> Response:
     changed = await call.parts.retry(task.id, call.who.name, wanted.phase)
     return answer(await _shown(call, changed))
 

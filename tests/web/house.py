@@ -15,6 +15,7 @@ from bot.errors import WrongState
 from bot.tasks.lasting import Lasting
 from bot.tasks.pool import ExecutorPool
 from bot.tasks.queue import TaskQueue
+from bot.tasks.slots import Slots
 from bot.tasks.sqlite import SqliteStore
 from bot.tasks.tally import Tally
 from bot.tasks.tokens import Tokens
@@ -53,6 +54,7 @@ class House:
     pool: ExecutorPool
     lasting: Lasting
     tally: Tally
+    slots: Slots
     submissions: list[Submission] = field(default_factory=list)
     health: list[HealthPart] = field(default_factory=list)
     people: People | None = None
@@ -76,6 +78,7 @@ class House:
             lasting=self.lasting,
             tally=self.tally,
             trends=Trends(self.lasting, self.clock),
+            slots=self.slots,
             settings=self.settings,
             now=self.clock,
             submit=self.submit,
@@ -150,7 +153,7 @@ class House:
             cursor = replace(task.cursor, phase=phase or task.cursor.phase)
             return replace(task, status=Status.QUEUED, cursor=cursor)
 
-        return await self.queue.change(task_id, again)
+        return await self.queue.change(task_id, again, expect=spec_of(Verb.RETRY).statuses)
 
     async def reprioritise(self, task_id: str, by: str, priority: int) -> Task:
         return await self.queue.change(task_id, lambda task: replace(task, priority=priority))
@@ -180,14 +183,16 @@ async def opened_house(directory: Path) -> AsyncIterator[House]:
         raise AssertionError(f"the pool of this house does not run, and yet got {task.id}")
 
     pool = ExecutorPool(queue, never_called)
+    lasting = Lasting(store, clock)
     yield House(
         store=store,
         queue=queue,
         tokens=Tokens(store, clock),
         clock=clock,
         pool=pool,
-        lasting=Lasting(store, clock),
+        lasting=lasting,
         tally=Tally(queue),
+        slots=Slots(pool, lasting, clock),
     )
     await store.close()
 

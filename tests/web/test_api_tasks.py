@@ -3,10 +3,12 @@
 import httpx
 import pytest
 
+from bot.config.choices import Verb
 from bot.domain import Cause, Cursor, JournalLine, Outcome, Phase, Status, Wait, WaitFor
 from bot.errors import StoreError, Transient
 from bot.facts import Deployment, Facts, FrozenFile, Spend
 from bot.web.parts import Submission, WebSettings
+from bot.workflow.commands import spec_of
 from tests.web.house import OTHER, START, House
 
 WISH = {"feature": "Add logout\n\nA button.", "target_url": "https://staging.example.test/x"}
@@ -260,6 +262,20 @@ async def test_retry_is_for_tasks_that_ended_badly_and_may_name_the_phase(
     assert (answer.json()["status"], answer.json()["phase"]) == ("QUEUED", "CODE_IMPLEMENTATION")
 
 
+async def test_retry_is_possible_in_every_state_in_which_the_comment_can_ask_for_it(
+    house: House, client: httpx.AsyncClient
+) -> None:
+    task = await house.add(issue=1)
+    wait = Wait(on=WaitFor.RUN, reason="run 88 is under way", key="run:88")
+    for status in Status:
+        parked = wait if status is Status.WAITING else None
+        await house.put(task, status=status, wait=parked)
+        answer = await client.post(f"/api/tasks/{task.id}/retry")
+        possible = status in spec_of(Verb.RETRY).statuses
+        assert answer.status_code == (200 if possible else 409), status
+        assert possible or status in answer.json()["detail"]
+
+
 async def test_priority_moves_a_task_in_the_queue(house: House, client: httpx.AsyncClient) -> None:
     await house.add(issue=1)
     late = await house.add(issue=2)
@@ -279,6 +295,20 @@ async def test_dead_tasks_are_listed_and_can_be_discarded(
     assert (await client.post(f"/api/dead/{live.id}/discard")).status_code == 409
     assert (await client.post(f"/api/dead/{task.id}/discard")).status_code == 200
     assert (await client.get("/api/dead")).json()["tasks"] == []
+
+
+async def test_only_a_dead_task_is_requeued_as_such_and_it_may_name_the_phase(
+    house: House, client: httpx.AsyncClient
+) -> None:
+    task = await house.add(issue=1)
+    url = f"/api/dead/{task.id}/requeue"
+    await house.put(task, status=Status.FAILED, cause=Cause.GATE)
+    assert (await client.post(url)).status_code == 409
+    await house.put(task, status=Status.DEAD, cause=Cause.TIMEOUT)
+    assert (await client.post(url, json={"phase": "NOWHERE"})).status_code == 422
+    answer = await client.post(url, json={"phase": "CODE_IMPLEMENTATION"})
+    assert (answer.json()["status"], answer.json()["phase"]) == ("QUEUED", "CODE_IMPLEMENTATION")
+    assert (await client.post(url)).status_code == 409
 
 
 async def test_the_journal_is_complete_and_its_evidence_is_json(
@@ -311,6 +341,7 @@ async def test_the_journal_is_complete_and_its_evidence_is_json(
         ("GET", "/api/tasks/none/journal"),
         ("GET", "/api/tasks/none/events"),
         ("POST", "/api/tasks/none/cancel"),
+        ("POST", "/api/dead/none/requeue"),
         ("POST", "/api/dead/none/discard"),
         ("GET", "/api/nothing"),
     ],

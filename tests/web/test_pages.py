@@ -84,7 +84,8 @@ async def test_nothing_foreign_becomes_markup(house: House, client: httpx.AsyncC
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/tasks", "/dead", "/deliveries", "/statistics", "/sign-in", "/tasks/none"]
+    "path",
+    ["/", "/tasks", "/dead", "/deliveries", "/statistics", "/parts", "/sign-in", "/tasks/none"],
 )
 async def test_every_page_has_a_strict_policy_and_nothing_inline(
     client: httpx.AsyncClient, path: str

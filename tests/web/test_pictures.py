@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain import Cursor, JournalLine, Outcome, Phase, Status, Task
 from bot.facts import Deployment, Facts, Proof
-from bot.tasks.statistics import History, Spread, spread
+from bot.tasks.statistics import Spread, spread
 from bot.web import plots
 from bot.web.estimates import left, starts_in
 from bot.web.gantt import LONGEST_GAP, WIDTH, chart
@@ -38,7 +38,7 @@ def task(status: Status, phase: Phase = CODE, **facts: object) -> Task:
         title="f",
         status=status,
         cursor=Cursor(phase=phase),
-        facts=replace(Facts(), **facts),  # type: ignore[arg-type]
+        facts=replace(Facts(), **facts),  # type: ignore[arg-type]  # any of its members
     )
 
 
@@ -114,20 +114,19 @@ def test_six_bars_say_where_a_task_stands(given: Task, marks: str) -> None:
     assert [step.mark for step in steps(given)] == [Mark(word) for word in marks.split()]
 
 
-def history(seconds: float, n: int) -> History:
+def pace(seconds: float, n: int) -> dict[Phase, Spread]:
     many = spread([seconds] * n)
-    phases: dict[Phase, Spread] = {} if many is None else {CODE: many, REVIEW: many}
-    return History(phases=phases, whole=many, ended={}, failures=())
+    return {} if many is None else {CODE: many, REVIEW: many}
 
 
 def test_an_estimate_is_made_from_enough_history_or_not_at_all() -> None:
     running = task(Status.RUNNING, CODE)
-    assert left(running, history(120, 20)) == "4 more minutes"
-    assert left(running, history(120, 4)) == ""
-    assert left(replace(running, status=Status.WAITING), history(120, 20)) == ""
-    assert starts_in(6, 3, history(300, 20)) == "about 10 minutes"
-    assert starts_in(6, 0, history(300, 20)) == ""
-    assert starts_in(6, 3, history(300, 0)) == ""
+    assert left(running, pace(120, 20)) == "4 more minutes"
+    assert left(running, pace(120, 4)) == ""
+    assert left(replace(running, status=Status.WAITING), pace(120, 20)) == ""
+    assert starts_in(6, 3, pace(150, 20)) == "about 10 minutes"
+    assert starts_in(6, 0, pace(150, 20)) == ""
+    assert starts_in(6, 3, pace(150, 0)) == ""
 
 
 def test_columns_stand_on_the_floor_and_stack_to_their_sum() -> None:

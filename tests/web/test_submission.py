@@ -65,11 +65,20 @@ async def test_an_open_issue_can_be_named_and_nothing_else(tmp_path: Path) -> No
         ):
             answer = await api.post("/api/tasks", json={"feature": "Hello", "issue": number})
             assert answer.status_code == 422, answer.text
-            assert said in answer.json()["detail"]
+            [wrong] = answer.json()["errors"]
+            assert (wrong["pointer"], said in wrong["detail"]) == ("#/issue", True)
         assert await house.queue.find(site.id, closed["number"]) is None
         answer = await api.post("/api/tasks", json={"feature": "Hi", "issue": opened["number"]})
         assert answer.status_code == 202, answer.text
         assert (await house.queue.get(answer.json()["task_id"])).issue == opened["number"]
+
+
+async def test_a_repository_without_the_app_is_named_as_the_wrong_field(tmp_path: Path) -> None:
+    async with ground_at(tmp_path).house() as house, api_of(house) as api:
+        answer = await api.post("/api/tasks", json={"feature": "Hi", "repository": "ada/nope"})
+    [wrong] = answer.json()["errors"]
+    assert (answer.status_code, wrong["pointer"]) == (422, "#/repository")
+    assert "install it there" in wrong["detail"]
 
 
 async def test_a_request_sent_again_is_the_same_task_though_its_issue_was_closed_since(

@@ -119,6 +119,13 @@ async def signed_in(town: Town, client: httpx.AsyncClient, login: str) -> httpx.
     """The whole way of a browser through GitHub's page and back; the answer of the callback."""
     away = await client.get("/sign-in/github", params={"next": "/dead"})
     assert away.status_code == 303, away.text
+    return await back_from_github(town, client, away, login)
+
+
+async def back_from_github(
+    town: Town, client: httpx.AsyncClient, away: httpx.Response, login: str
+) -> httpx.Response:
+    """What the callback answers to whom GitHub's page sends back; without a login they cancel."""
     async with httpx.AsyncClient(trust_env=False) as elsewhere:
         page = await elsewhere.get(away.headers["location"])
         ticket = page.text.partition('name="ticket" value="')[2].partition('"')[0]

@@ -6,15 +6,9 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 from bot.domain import Phase
+from bot.workflow.flow import ORDER
 
-WORKING_PHASES = (
-    Phase.E2E_TEST_GENERATION,
-    Phase.CODE_IMPLEMENTATION,
-    Phase.GUARDIAN_REVIEW,
-    Phase.STAGING_DEPLOYMENT,
-    Phase.E2E_VALIDATION,
-    Phase.PRODUCTION_DEPLOYMENT,
-)
+WORKING_PHASES = ORDER[:-1]
 """The six in which work is done; the seventh is the end."""
 
 TITLES = {

@@ -200,6 +200,25 @@ async def _past(house: House) -> None:
     house.clock.at = START
 
 
+async def _scaling(house: House) -> None:
+    """A pool that has followed its queue for a day."""
+    house.pool.bounds = (3, 10)
+    for ago_h, slots, used, why in (
+        (23, 5, 1, "as at the start"),
+        (21, 4, 2, "nothing waits"),
+        (20, 3, 2, "nothing waits"),
+        (12, 5, 5, "4 tasks wait and the machine has room"),
+        (10, 7, 6, "6 tasks wait and the machine has room"),
+        (7, 6, 6, "memory is 91% full, 5 tasks wait"),
+        (3, 8, 8, "8 tasks wait and the machine has room"),
+        (1, 7, 2, "nothing waits"),
+    ):
+        house.clock.at = START - ago_h * HOUR
+        house.pool.resize(slots, why)
+        await house.slots.look()
+        await house.lasting.sample(f"slots in use of {house.pool.name}", used)
+
+
 async def _around(house: House, asked: Task) -> None:
     """Deliveries, samples of the queue's depth, and a part that is not well."""
     events = (("issues", "labeled"), ("check_run", "completed"), ("workflow_run", "completed"))
@@ -216,6 +235,7 @@ async def _around(house: House, asked: Task) -> None:
     for n in range(96):
         house.clock.at = START - 900.0 * (96 - n)
         await house.lasting.sample(QUEUE_DEPTH, float(max(0, n * 5 % 61 // 9 + n // 14 - 4)))
+    await _scaling(house)
     house.clock.at = START
     await house.lasting.spend(SCOPE, 3.18)
     opened = Breaker(

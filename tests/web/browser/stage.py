@@ -12,6 +12,7 @@ from tests.web.serving import serving
 
 DEADLINE_MS = 20_000.0
 PHONE = {"width": 390, "height": 844}
+NARROW = {"width": 320, "height": 568}
 #: Chromium's own advice about forms; nothing that a page of ours says.
 ADVICE = "[DOM] Password forms should have"
 

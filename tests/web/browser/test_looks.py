@@ -10,7 +10,7 @@ import pytest_asyncio
 from bot.domain import JournalLine, Outcome, Phase, Status, Wait, WaitFor
 from bot.facts import Facts, Finding, Proof
 from tests.web.browser.scenes import a_day, lines_of
-from tests.web.browser.stage import PHONE, Stage, staged
+from tests.web.browser.stage import NARROW, PHONE, Stage, staged
 from tests.web.house import START, House, opened_house
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -47,6 +47,7 @@ async def addresses(stage: Stage) -> dict[str, str]:
         "dead": "/dead",
         "statistics": "/statistics",
         "deliveries": "/deliveries",
+        "parts": "/parts",
         "sign-in": "/sign-in",
         "not-found": "/tasks/none",
     }
@@ -85,18 +86,22 @@ async def test_the_dark_is_dark_and_the_light_is_light(day: Stage) -> None:
     assert min(shades["light"]) > 200
 
 
-async def test_on_a_phone_nothing_is_wider_than_the_screen(day: Stage) -> None:
-    async with day.tab(viewport=PHONE, has_touch=True, may_say="404") as tab:
+@pytest.mark.parametrize("screen", [PHONE, NARROW], ids=["phone", "narrow"])
+async def test_on_a_phone_nothing_is_wider_than_the_screen(
+    day: Stage, screen: dict[str, int]
+) -> None:
+    async with day.tab(viewport=screen, has_touch=True, may_say="404") as tab:
         for name, address in (await addresses(day)).items():
             await tab.goto(address)
+            await opened(tab)
             width = await tab.evaluate("document.documentElement.scrollWidth")
-            assert width <= PHONE["width"], name
+            assert width <= screen["width"], name
             small = await tab.evaluate(
                 "[...document.querySelectorAll('button')].filter("
                 "one => one.offsetParent && one.offsetHeight < 24).length"
             )
             assert small == 0, f"{name}: a button too small for a thumb"
-            await day.picture(tab, f"{name}-phone")
+            await day.picture(tab, f"{name}-{screen['width']}")
 
 
 async def test_on_a_wide_screen_no_button_and_no_time_is_broken_in_two(day: Stage) -> None:
