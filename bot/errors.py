@@ -30,6 +30,14 @@ class ConfigError(InputError):
         super().__init__("\n".join(self.problems))
 
 
+class WrongField(InputError):
+    """One member of a request cannot be as it is."""
+
+    def __init__(self, field: str, text: str) -> None:
+        super().__init__(f"{field}: {text}")
+        self.field, self.text = field, text
+
+
 class NotFound(InputError):
     """No such task, delivery, effect …"""
 

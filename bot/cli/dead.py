@@ -62,8 +62,11 @@ def show(task_id: str, server_url: str, as_json: bool) -> None:
 @server_options
 @as_json_option
 def requeue(task_id: str, phase: str | None, server_url: str, as_json: bool) -> None:
-    """Let a dead task go on from where it stopped, or from an earlier phase."""
-    found = change(server_url, f"/api/tasks/{task_id}/retry", {"phase": phase} if phase else {})
+    """Let a dead task go on from where it stopped, or from an earlier phase.
+
+    Any other task that ended badly goes on by `chimera task retry`.
+    """
+    found = change(server_url, f"/api/dead/{task_id}/requeue", {"phase": phase} if phase else {})
     emit(found) if as_json else say(f"{task_id} is {found['status'].lower()} at {found['phase']}")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from bot import __version__
 from bot.cli import (
     config,
     db,
@@ -59,6 +60,7 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="chimera %(version)s")
 @click.option("--debug", is_flag=True, help="Show a traceback for a mistake of ours.")
 def cli(debug: bool) -> None:
     """Chimera: a labelled issue becomes a tested, reviewed and deployed change."""

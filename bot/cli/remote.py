@@ -9,6 +9,7 @@ import httpx
 from bot.errors import ChimeraError, InputError, NotFound, NotPermitted, WrongState
 
 TIMEOUT_S = 30.0
+TOKEN_HINT = "This command sends what CHIMERA_TOKEN holds."
 
 
 class Unreachable(ChimeraError):
@@ -86,6 +87,7 @@ class Server:
 def _error(status: int, document: Any) -> ChimeraError:
     problem = document if isinstance(document, dict) else {}
     text = str(problem.get("detail", f"the server answered {status}"))
+    text = f"{text} {TOKEN_HINT}" if status == 401 else text
     wrong = problem.get("errors", [])
     text = "\n".join([text, *(f"{each['pointer']}: {each['detail']}" for each in wrong)])
     return _KINDS.get(status, TryAgain if status >= 500 else InputError)(text)

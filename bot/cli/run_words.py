@@ -20,7 +20,7 @@ _ADVICE = {
 
 def teller() -> Teller:
     """Tells steps on standard error."""
-    return Teller(starts=_starts, enters=_enters, records=_records)
+    return Teller(starts=_starts, enters=_enters, records=told)
 
 
 def rows(done: LocalRun) -> list[tuple[str, str]]:
@@ -91,7 +91,8 @@ def _enters(phase: Phase) -> None:
     say(f"  {TITLES[phase]:<16} …")
 
 
-def _records(line: JournalLine) -> None:
+def told(line: JournalLine) -> None:
+    """Tell one step on standard error."""
     lead = f"  {TITLES[line.phase]:<16} {line.outcome:<5} {duration(line.seconds):>7}  "
     say(hanging(lead, line.summary))
 

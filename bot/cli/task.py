@@ -25,6 +25,8 @@ COLUMNS = {
     "TITLE": "title",
 }
 
+PHASES = ("PHASE", "STEPS", "SECONDS", "REQUESTS", "COST_USD")
+
 
 @click.group()
 def task() -> None:
@@ -169,6 +171,7 @@ def replay(
 
 def _of_server(task_id: str, data_dir: Path | None) -> Sequence[Any]:
     """The phases of a task that a server of this machine ran."""
+    from bot.cli.run_words import told
     from bot.cli.stores import existing_store, with_store
     from bot.config.environment import load_settings
     from bot.tasks.lasting import Lasting
@@ -179,7 +182,7 @@ def _of_server(task_id: str, data_dir: Path | None) -> Sequence[Any]:
     return with_store(
         existing_store(data_dir),
         lambda store: replay_of(
-            task_id, TaskQueue(store, time.time), Lasting(store, time.time), settings
+            task_id, TaskQueue(store, time.time), Lasting(store, time.time), settings, tell=told
         ),
     )
 
@@ -188,13 +191,14 @@ def _of_run(task_id: str, repo: Path, file: Path | None) -> Sequence[Any]:
     """The phases of a `chimera run` on `repo`."""
     import asyncio
 
+    from bot.cli.run_words import told
     from bot.workflow.local_record import kept
     from bot.workflow.replaying import Compared, replay_local
 
     config = (str(file), file.read_bytes()) if file is not None else None
 
     async def played() -> list[Compared]:
-        return await replay_local(await kept(repo, task_id), repo, config=config)
+        return await replay_local(await kept(repo, task_id), repo, config=config, tell=told)
 
     return asyncio.run(played())
 
@@ -232,14 +236,17 @@ def show_page(page: dict[str, Any], columns: Mapping[str, str] = COLUMNS, *, as_
 
 
 def show_task(found: dict[str, Any]) -> None:
-    """The members of a task, the nested ones by their dotted names."""
+    """The members of a task, the nested ones by their dotted names; then its phases."""
     flat: list[tuple[str, Any]] = []
     for name, value in found.items():
         if isinstance(value, dict):
             flat += [(f"{name}.{inner}", each) for inner, each in value.items()]
-        else:
+        elif name != "phases":
             flat.append((name, value))
     pairs(flat)
+    if phases := found["phases"]:
+        click.echo()
+        table(PHASES, [tuple(phase[member.lower()] for member in PHASES) for phase in phases])
 
 
 def _show(found: dict[str, Any], *, as_json: bool) -> None:

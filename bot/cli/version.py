@@ -8,6 +8,9 @@ import click
 from bot import __version__
 from bot.cli.talk import as_json_option, emit
 
+#: The extras, each with what it brings.
+EXTRAS = {"otel": "opentelemetry.sdk", "postgres": "psycopg", "profile": "pyinstrument"}
+
 
 @click.command()
 @as_json_option
@@ -24,7 +27,7 @@ def version(as_json: bool) -> None:
         {
             "version": __version__,
             "store_schema": len(MIGRATIONS),
-            "extras": {"otel": find_spec("opentelemetry.sdk") is not None},
+            "extras": {name: find_spec(package) is not None for name, package in EXTRAS.items()},
             "python": platform.python_version(),
             "sqlite": sqlite3.sqlite_version,
             "platform": platform.platform(),

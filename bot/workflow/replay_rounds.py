@@ -6,7 +6,7 @@ and the recorded coder's answer is all that the replay needs. What changed the c
 person's commits, a newer base) is in no recording; there a replay ends.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bot.domain import Bounds, Cause, JournalLine, Outcome, Phase, Status, Task
@@ -46,16 +46,25 @@ class ReplayExecutor(ChimeraExecutor):
     """Runs a workflow, and after each step asks for what was asked for after it then."""
 
     def __init__(
-        self, recorded: Sequence[JournalLine], *, served_here: bool, bounds: Bounds, **parts: Any
+        self,
+        recorded: Sequence[JournalLine],
+        *,
+        served_here: bool,
+        bounds: Bounds,
+        tell: Callable[[JournalLine], None],
+        **parts: Any,
     ) -> None:
-        """`recorded`: the journal as far as it can be played."""
+        """`recorded`: the journal as far as it can be played; `tell` hears of each played step."""
         super().__init__(**parts)
         self._recorded = steps(recorded)
+        self._tell = tell
         self._served_here = served_here
         self._bounds = bounds
 
     async def advance(self, task: Task) -> Task:
+        assert self._queue is not None
         stored = await super().advance(task)
+        self._tell((await self._queue.journal(task.id))[-1])
         while not stored.status.ended and (line := await self._due(stored)) is not None:
             stored = await self._sent_back(stored, line)
         return stored

@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +32,12 @@ from bot.workflow.workspace import mirror_key
 
 _HERE = (Phase.E2E_TEST_GENERATION, Phase.CODE_IMPLEMENTATION, Phase.GUARDIAN_REVIEW)
 ONCE = Retries(tries=1)  #: a recording says nothing else when it is asked again
+Tell = Callable[[JournalLine], None]  #: hears of each step that was played
 EPHEMERAL = "ephemeral"  #: the environment that is served in the cage, which is here, too
+
+
+def _nobody(_line: JournalLine) -> None:
+    """Hears nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +64,7 @@ class Compared:
 
 
 async def replay_of(
-    task_id: str, queue: TaskQueue, lasting: Lasting, settings: Settings
+    task_id: str, queue: TaskQueue, lasting: Lasting, settings: Settings, *, tell: Tell = _nobody
 ) -> list[Compared]:
     """`replay` with what a server has kept on this machine. Raises NotFound, too."""
     task = await queue.get(task_id)
@@ -71,16 +76,17 @@ async def replay_of(
     )
     config = await asyncio.to_thread(server_layer, settings)
     key = mirror_key(task.repo) if task.repo is not None else ""
-    return await replay(record, Git(settings.data_dir / "git"), key, config=config)
+    return await replay(record, Git(settings.data_dir / "git"), key, config=config, tell=tell)
 
 
-async def _executor(parts: LocalParts, record: Record) -> ReplayExecutor:
+async def _executor(parts: LocalParts, record: Record, tell: Tell) -> ReplayExecutor:
     origin = parts.tools.origin_of(None)
     config = (await parts.tools.configs.of_task(_anew(record.task), origin)).config
     return ReplayExecutor(
         playable(record.journal),
         served_here=_served_here(record.task.facts),
         bounds=bounds_of(config),
+        tell=tell,
         queue=parts.queue,
         context_for=parts.contexts.context_for,
         triage=Triage(queue=parts.queue, now=time.time, retries_of=lambda _phase: ONCE),
@@ -88,17 +94,26 @@ async def _executor(parts: LocalParts, record: Record) -> ReplayExecutor:
 
 
 async def replay_local(
-    record: Record, repository: Path, *, config: tuple[str, bytes] | None = None
+    record: Record,
+    repository: Path,
+    *,
+    config: tuple[str, bytes] | None = None,
+    tell: Tell = _nobody,
 ) -> list[Compared]:
     """`replay` of a local run, in a clone of the repository that it ran on. Raises InputError."""
     with tempfile.TemporaryDirectory(prefix="chimera-replay-") as scratch:
         git, origin = Git(Path(scratch) / "git"), await local_origin(repository)
         await git.mirror(origin.url, origin.key, "")
-        return await replay(record, git, origin.key, config=config)
+        return await replay(record, git, origin.key, config=config, tell=tell)
 
 
 async def replay(
-    record: Record, git: Git, key: str, *, config: tuple[str, bytes] | None = None
+    record: Record,
+    git: Git,
+    key: str,
+    *,
+    config: tuple[str, bytes] | None = None,
+    tell: Tell = _nobody,
 ) -> list[Compared]:
     """Each phase that was recorded, compared. `key` names the repository's mirror of `git`.
 
@@ -113,7 +128,7 @@ async def replay(
         clone = await _base(git, key, task.facts, Path(scratch) / "repository")
         agents = dict.fromkeys(Role, ReplayAgent(recording))
         async with local_parts(clone, agents, now=time.time, config=config) as parts:
-            done = await (await _executor(parts, record)).execute_workflow(_anew(task))
+            done = await (await _executor(parts, record, tell)).execute_workflow(_anew(task))
             played = Record(task=done.task, journal=await parts.queue.journal(task.id))
     return compared(record, played)
 

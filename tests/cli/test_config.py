@@ -1,5 +1,6 @@
 """`chimera config`: what counts, where it was written, and what is wrong, before a push."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bot.cli.main import cli
-from bot.config.repo import json_schema
+from bot.config.repo import Staging, json_schema
 
 OWN = "limits: {rounds: 5, turns: 2}\nsetup: [a]\n"
 ORG = "setup: [b, c]\nlimits: {rounds: 2}\n"
@@ -49,6 +50,17 @@ def test_a_key_is_explained_with_the_wish_that_was_left_out(three: list[str]) ->
     assert told.stderr.count("\n") == 1
 
 
+def test_a_section_is_explained_with_every_key_in_it(three: list[str]) -> None:
+    told = typed("explain", "limits", *three)
+    assert told.stdout.startswith("Where work stops.\n")
+    assert "limits.rounds " in told.stdout
+    assert "limits.open_pulls " in told.stdout
+    assert "labels." not in told.stdout
+    shown = json.loads(typed("explain", "deploy.staging", *three, "--json").stdout)
+    assert set(shown["keys"]) == {f"deploy.staging.{key}" for key in Staging.model_fields}
+    assert shown["keys"]["deploy.staging.environment"]["value"] == "staging"
+
+
 @pytest.mark.parametrize("key", ["limits.round", "nonsense"])
 def test_a_key_that_is_none_is_usage_with_a_hint(key: str) -> None:
     told = typed("explain", key, "nowhere.yml")
@@ -66,9 +78,17 @@ def test_the_problems_of_every_file_are_told(three: list[str]) -> None:
     assert problem.startswith(f"{three[2]}:1:10: unknown key 'roundz'")
 
 
-def test_what_is_not_there_is_said_and_is_not_called_good() -> None:
-    told = typed("check", "nowhere.yml")
-    assert (told.exit_code, told.stderr) == (0, "nowhere.yml: not there; the defaults count\n")
+def test_what_is_not_there_is_said_and_is_not_called_good(tmp_path: Path) -> None:
+    with contextlib.chdir(tmp_path):
+        told = typed("check")
+    usual = ".github/chimera.yml: not there; the defaults count\n"
+    assert (told.exit_code, told.stderr) == (0, usual)
+
+
+def test_a_file_that_was_named_and_is_not_there_is_a_mistake_of_who_named_it() -> None:
+    told = typed("check", "chimrea.yml", "--json")
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert "chimrea.yml is not there" in told.stderr
 
 
 def test_the_schema_is_the_models() -> None:

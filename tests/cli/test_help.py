@@ -4,6 +4,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from bot import __version__
 from bot.cli.main import cli
 
 WIDTH = 78  #: what click leaves of 80 columns
@@ -16,6 +17,11 @@ def groups(group: click.Group, *words: str) -> dict[tuple[str, ...], click.Group
         if isinstance(command, click.Group):
             found |= groups(command, *words, name)
     return found
+
+
+def test_the_version_is_told_in_both_ways_in_which_people_ask() -> None:
+    by_command, by_option = (CliRunner().invoke(cli, [word]) for word in ("version", "--version"))
+    assert by_command.stdout == by_option.stdout == f"chimera {__version__}\n"
 
 
 @pytest.mark.parametrize(("words", "group"), groups(cli).items())

@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from bot import __version__
 from bot.cli.main import cli
 from bot.config.layers import flat_values
 from bot.config.repo import RepoConfig
+
+ROOT = Path(__file__).parents[2]
 
 
 def chimera(*words: str, data_dir: Path | None = None) -> Result:
@@ -49,7 +52,11 @@ def test_no_heavy_library_is_imported_for_help() -> None:
 
 def test_the_version_is_data() -> None:
     assert spawned("version").stdout == f"chimera {__version__}\n"
-    assert json.loads(spawned("version", "--json").stdout)["version"] == __version__
+    document = json.loads(spawned("version", "--json").stdout)
+    assert document["version"] == __version__
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert set(document["extras"]) == set(project["optional-dependencies"])
+    assert all(document["extras"].values()), "the tests' own environment has them all"
 
 
 @pytest.mark.parametrize(

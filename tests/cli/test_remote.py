@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain import Cause, Status
-from tests.web.house import House, opened_house
+from bot.domain import Cause, Cursor, JournalLine, Outcome, Phase, Status
+from tests.web.house import START, House, opened_house
 from tests.web.serving import serving
 
 
@@ -59,6 +59,26 @@ async def test_a_task_is_submitted_watched_and_cancelled(desk: Desk) -> None:
     assert json.loads(back.stdout)["status"] == "QUEUED"
 
 
+async def test_a_task_is_shown_with_a_line_for_each_phase(desk: Desk) -> None:
+    task = await desk.house.add("one", issue=1)
+    line = JournalLine(
+        task_id=task.id,
+        n=0,
+        phase=Phase.CODE_IMPLEMENTATION,
+        cursor=Cursor(),
+        outcome=Outcome.PASS,
+        summary="2 pass",
+        started_at=START,
+        seconds=1.25,
+    )
+    await desk.house.queue.change(task.id, lambda same: same, line=line)
+    shown = (await desk.types("task", "show", task.id)).stdout
+    assert "{" not in shown, "nothing of how it is sent"
+    [heading, phase] = shown.partition("\n\n")[2].splitlines()
+    assert heading.split()[:3] == ["PHASE", "STEPS", "SECONDS"]
+    assert phase.split()[:3] == ["CODE_IMPLEMENTATION", "1", "1.25"]
+
+
 async def test_every_wrong_field_is_talk_and_the_exit_code_says_usage(desk: Desk) -> None:
     done = await desk.types("task", "start", "x", "--target-url", "ftp://x", "--repository", "y")
     assert done.returncode == 2
@@ -94,7 +114,8 @@ async def test_deliveries_are_listed_and_read_again(desk: Desk) -> None:
 
 async def test_the_token_comes_from_the_environment(desk: Desk) -> None:
     token = await desk.house.tokens.create("ci", scopes=("read",))
-    assert (await desk.types("task", "list")).returncode == 77
+    without = await desk.types("task", "list")
+    assert (without.returncode, "CHIMERA_TOKEN" in without.stderr) == (77, True)
     assert (await desk.types("task", "list", CHIMERA_TOKEN=token)).returncode == 0
     refused = await desk.types("task", "start", "x", CHIMERA_TOKEN=token)
     assert refused.returncode == 77

@@ -74,6 +74,7 @@ def aliases() -> str:
         [code(other), f"a file with {code(PREFIX + n.upper())}"]
         for other, n in PATH_ALIASES.items()
     ]
+    rows += [[code("GHE_HOST"), f"{code(PREFIX + 'API_URL')}: the API of that Enterprise Server"]]
     rows += [
         [code(key), f"the key for models named {code(f'{who}:…')}"]
         for who, key in MODEL_KEYS.items()

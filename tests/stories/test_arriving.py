@@ -82,6 +82,7 @@ async def test_a_lost_delivery_is_made_good_by_comparing_labels_with_tasks(
     await reconciler.compare()
     task = await factory.task_of(issue)
     assert (task.requester, task.title) == ("ada", TITLE)
+    assert task.facts.requester_id == factory.owner.account.id
     await reconciler.compare()
     assert await _count(factory) == 1, "it is not started twice"
 
@@ -200,6 +201,20 @@ async def test_a_wish_by_api_opens_its_issue_and_goes_the_same_way(
     result = (await factory.api("GET", f"/api/tasks/{task.id}")).json()["result"]
     assert result["test_path"] == "tests/e2e/test_goodbye.py"
     assert result["code_pr_id"] == task.facts.pull
+
+
+async def test_the_issue_of_a_wish_by_api_shows_the_task_while_its_first_agent_works(
+    factory: Factory,
+) -> None:
+    factory.agents.e2e_tester.hangs()
+    await factory.api("POST", "/api/tasks", {"feature": f"{TITLE}\n\n{BODY}"})
+    issue = await factory.seen(lambda: max(factory.repository.issues, default=0))
+    await factory.seen(lambda: "running since" in factory.status_comment(issue))
+    await factory.seen(lambda: factory.labels(issue) == {"chimera", "chimera:running"})
+    said = await factory.comment(issue, "/chimera cancel")
+    assert await factory.answered(said) == {"rocket"}
+    task = await factory.ended(await factory.task_of(issue))
+    assert task.status is Status.CANCELLED
 
 
 async def test_a_wish_for_no_repository_is_refused_and_names_the_setting(

@@ -144,6 +144,9 @@ def test_config_shows_every_value_with_its_origin() -> None:
     effective = load_repo_config([("chimera.yml", b"limits:\n  rounds: 2\n")])
     text = config_text(effective)
     assert "| `limits.rounds` | 2 | chimera.yml:2 |" in text
+    assert "| `agents.coder.use` | as the server says | default |" in text
+    assert "| `e2e.import_red` | not set | default |" in text
+    assert "| `commands` | none | default |" in text
     for key in flat_values(RepoConfig()):
         assert f"| `{key}` | " in text
 

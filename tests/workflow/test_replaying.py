@@ -87,6 +87,7 @@ async def test_what_programs_did_plays_again_by_command(ran: Ran) -> None:
     words = ["task", "replay", ran.record.task.id, "--data-dir", str(ran.data_dir), "--json"]
     said = await asyncio.to_thread(CliRunner().invoke, cli, words)
     assert said.exit_code == 0, said.output
+    assert "Guardian review  back " in said.stderr, "each step is told as it is played"
     found = {one["phase"]: one for one in json.loads(said.stdout)["phases"]}
     assert [found[phase]["same"] for phase in PLAYED] == [True] * 5, found
     assert found[Phase.PRODUCTION_DEPLOYMENT]["same"] is None

@@ -98,7 +98,7 @@ def explanation(view: View) -> str:
 def config_text(effective: Effective) -> str:
     """The effective configuration, each value with its origin."""
     lines = [
-        f"| `{key}` | {cell(_shown(value), 200)} | {cell(effective.origin(key), 200)} |"
+        f"| `{key}` | {cell(_shown(key, value), 200)} | {cell(effective.origin(key), 200)} |"
         for key, value in flat_values(effective.config).items()
     ]
     head = "| Key | Value | From |\n|-|-|-|"
@@ -110,16 +110,18 @@ def broken_config(problems: str) -> str:
     return f"> [!WARNING]\n> {cell(problems, 1000)}"
 
 
-def _shown(value: object) -> str:
+def _shown(key: str, value: object) -> str:
     match value:
-        case None:
+        case None if key.startswith("agents."):
             return "as the server says"
-        case "":
+        case None | "":
             return "not set"
         case bool():
             return "true" if value else "false"
         case list() | tuple() as items:
             return _listed([str(item) for item in items])
+        case dict() if not value:
+            return "none"
         case _:
             return str(value)
 
