@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.config.environment import load_settings
+from tests.docs.pages import fences
 from tests.packaging.tools import ROOT, program, run
 
 UNIT = ROOT / "config" / "systemd" / "chimera.service"
@@ -24,6 +25,16 @@ BREAKS_THE_CAGE = {
     "MemoryDenyWriteExecute",
 }
 BWRAP_USES = {"user", "mnt", "pid", "net", "ipc", "uts", "cgroup"}  #: `--unshare-all`
+#: What the pages have people write beside the unit.
+DROP_INS = [
+    fence.code
+    for page in ("run-as-a-service.md", "change-a-secret.md")
+    for fence in fences(ROOT / "docs" / "how-to" / page, "ini")
+]
+
+
+def test_the_pages_have_drop_ins() -> None:
+    assert len(DROP_INS) == 3
 
 
 @pytest.fixture
@@ -80,6 +91,30 @@ def test_every_credential_is_loaded_where_it_is_looked_for(unit: dict[str, list[
     loaded = {line.split(":")[0] for line in unit["LoadCredential"]}
     looked_for = set(re.findall(r"%d/(\S+)", "\n".join(unit["Environment"])))
     assert loaded == looked_for
+
+
+@pytest.mark.parametrize("drop_in", DROP_INS)
+def test_a_drop_in_of_the_pages_is_one_that_systemd_and_the_server_take(
+    drop_in: str, tmp_path: Path
+) -> None:
+    there = as_installed(tmp_path)
+    beside = tmp_path / f"{UNIT.name}.d"
+    beside.mkdir()
+    (beside / "override.conf").write_text(drop_in)
+    done = run([program("systemd-analyze"), "verify", there])
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    loaded = set(re.findall(r"^LoadCredential=([^:\n]+):", drop_in, re.MULTILINE))
+    assert loaded == set(re.findall(r"%d/(\S+)", drop_in))
+    for name in re.findall(r"([A-Z_]+)=", drop_in):
+        load_settings({name: ""})
+
+
+def test_systemd_would_say_what_is_wrong_with_a_drop_in(tmp_path: Path) -> None:
+    there = as_installed(tmp_path)
+    beside = tmp_path / f"{UNIT.name}.d"
+    beside.mkdir()
+    (beside / "override.conf").write_text("[Service]\nLoadCredentials=a:/b\n")
+    assert "LoadCredentials" in run([program("systemd-analyze"), "verify", there]).stderr
 
 
 def test_the_unit_notifies_and_is_watched(unit: dict[str, list[str]]) -> None:
