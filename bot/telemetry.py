@@ -26,14 +26,14 @@ def exported(environ: Mapping[str, str]) -> Iterator[bool]:
     if not wanted or environ.get(DISABLED, "").lower() == "true":
         yield False
         return
-    try:  # not part of the program, and half a second of imports
-        from opentelemetry import trace  # noqa: PLC0415
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
+    try:  # half a second of imports
+        from opentelemetry import trace  # noqa: PLC0415 - an optional extra
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415 - an optional extra
             OTLPSpanExporter,
         )
-        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
-        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - an optional extra
+        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - an optional extra
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 - an optional extra
     except ImportError as error:
         text = f"{ENDPOINTS[0]} is set, and the SDK is missing: pip install 'chimera-bot[otel]'"
         raise ConfigError([text]) from error

@@ -82,7 +82,7 @@ class Place:
             return Footing(store=await SqliteStore.open(self.path), now=now, company=Alone())
         with _packages():
             from bot.tasks.cluster import Cluster  # noqa: PLC0415 - an optional extra
-            from bot.tasks.postgres import PostgresStore  # noqa: PLC0415
+            from bot.tasks.postgres import PostgresStore  # noqa: PLC0415 - the same
         store = await PostgresStore.open(self.url)
         clock = await store.clock()
         return Footing(store=store, now=clock, company=Cluster(self.url, clock))

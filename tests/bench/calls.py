@@ -18,13 +18,21 @@ from tests.bench.model import Bench, Cell, Figure, Reading
 
 MINTING = "POST /app/installations/{installation_id}/access_tokens"
 SET_UP = "POST /app-manifests/{code}/conversions"  #: registering the App, before there is a bot
+#: What the sweep asks as the server starts, and every ten minutes then, however much is worked on.
+SWEEP = (
+    "GET /app/installations",
+    "GET /installation/repositories",
+    "GET /app/hook/deliveries",
+    "GET /repos/{owner}/{repo}/issues",
+)
 FIRST_CALLS = 10
 
 
 def bench() -> Bench:
     return Bench(
         name="calls",
-        about="one demo run with every check, comment, label and review; minting of tokens aside",
+        about="one demo run with every check, comment, label and review; minting of tokens and the "
+        "sweep aside",
         rounds=1,
         cells=[
             Cell(name="demo", work="tests.bench.calls:demo"),
@@ -33,6 +41,7 @@ def bench() -> Bench:
         figures=(
             Figure(name="completed", of=lambda r: r["demo"]["completed"], at_least=1, exact=True),
             Figure(name="API calls", of=lambda r: r["demo"]["calls"], at_most=36, exact=True),
+            Figure(name="API calls of the sweep beside it", of=lambda r: r["demo"]["swept"]),
             Figure(name="POSTs, GraphQL among them", of=lambda r: r["demo"]["posts"],
                    at_most=14, exact=True),
             Figure(name="polls of runs and checks", of=lambda r: r["demo"]["polls"],
@@ -55,9 +64,11 @@ async def demo() -> Reading:
     routes = Counter(document["hub"]["calls"])
     del routes[SET_UP]
     minted = routes.pop(MINTING, 0)
+    swept = sum(routes.pop(route, 0) for route in SWEEP)
     return {
         "completed": float(document["task"]["status"] == "COMPLETED"),
         "calls": sum(routes.values()),
+        "swept": swept,
         "posts": _posts(routes),
         "polls": _polls(routes),
         "minted": minted,

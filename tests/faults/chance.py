@@ -15,8 +15,8 @@ def seeded(seed: int) -> Iterator[None]:
     """`random`, `secrets` and `uuid` draw from this seed."""
     dice, asked = random.Random(seed), os.urandom
     random.seed(seed)
-    os.urandom = random._urandom = dice.randbytes  # type: ignore[attr-defined]
+    os.urandom = random._urandom = dice.randbytes  # type: ignore[attr-defined]  # a private door of the library
     try:
         yield
     finally:
-        os.urandom = random._urandom = asked  # type: ignore[attr-defined]
+        os.urandom = random._urandom = asked  # type: ignore[attr-defined]  # a private door of the library

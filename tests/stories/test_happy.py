@@ -5,6 +5,7 @@ from typing import Any
 
 from bot.demo.hubview import calls_of_the_bot
 from bot.domain import Phase, Status, WaitFor
+from tests.bench.calls import MINTING, SET_UP, SWEEP
 from tests.stories.actors import approve, nit
 from tests.stories.conftest import OpenFactory
 from tests.stories.factory import Factory
@@ -12,14 +13,7 @@ from tests.stories.stores import ON_BOTH
 
 #: What a whole run may cost; minting, the manifest and the sweeps at start are not the run's.
 MAX_CALLS, MAX_POSTS = 36, 14
-ASIDE = {
-    "POST /app/installations/{installation_id}/access_tokens",
-    "POST /app-manifests/{code}/conversions",
-    "GET /app/installations",
-    "GET /installation/repositories",
-    "GET /app/hook/deliveries",
-    "GET /repos/{owner}/{repo}/issues",
-}
+ASIDE = (MINTING, SET_UP, *SWEEP)
 REQUIRED = {"chimera / task", "chimera / guardian", "chimera / e2e"}
 SEVEN = [
     Phase.E2E_TEST_GENERATION,

@@ -43,13 +43,13 @@ def kept(
         role=Role(role),
         agent="llm (x)",
         events=events,
-        reply=Reply(**(given | reply)),  # type: ignore[arg-type]
+        reply=Reply(**(given | reply)),  # type: ignore[arg-type]  # any of its members
     )
     return unpacked(packed(made))
 
 
 def said(text: str, kind: EventKind = EventKind.MESSAGE, **more: object) -> AgentEvent:
-    return AgentEvent(at_ms=1, kind=kind, text=text, **more)  # type: ignore[arg-type]
+    return AgentEvent(at_ms=1, kind=kind, text=text, **more)  # type: ignore[arg-type]  # any of its members
 
 
 def test_a_run_is_kept_with_its_calls_exit_codes_and_cost() -> None:
