@@ -43,10 +43,10 @@ def test_an_error_of_asyncio_is_one_json_line_and_its_traceback_has_no_secret(
 
 
 def test_a_warning_is_told_and_chatter_is_not(stream: io.StringIO) -> None:
-    logging.getLogger("uvicorn.error").warning("Invalid HTTP request %s", "received.")
-    logging.getLogger("uvicorn.error").info("Started server process")
+    logging.getLogger("some.library").warning("Invalid HTTP request %s", "received.")
+    logging.getLogger("some.library").info("Started server process")
     [said] = lines(stream)
-    assert (said["level"], said["room"]) == ("warning", "uvicorn.error")
+    assert (said["level"], said["room"]) == ("warning", "some.library")
     assert said["event"] == "Invalid HTTP request received."
 
 
