@@ -3,13 +3,15 @@
 https://docs.github.com/en/rest/apps
 """
 
-from bot.domain import RepoRef
+from urllib.parse import quote
+
+from bot.domain import Actor, RepoRef
 from bot.github import names
 from bot.github.app_types import Allowance, AppInfo, HookConfig, HookDelivery, Installation
 from bot.github.calls import object_in
 from bot.github.client import GitHub
 from bot.github.fields import Fields
-from bot.github.readers import repo_from
+from bot.github.readers import actor_of, repo_from
 
 
 class App:
@@ -30,6 +32,12 @@ class App:
             permissions=_permissions(given),
             events=given.texts("events"),
         )
+
+    async def account(self, installation_id: int) -> Actor:
+        """The account in whose name GitHub shows what the App does."""
+        login = f"{(await self.info()).slug}[bot]"
+        path = f"/users/{quote(names.login(login))}"
+        return actor_of(object_in(await self.github.get(path, installation_id=installation_id)))
 
     async def installations(self) -> list[Installation]:
         pages = self.github.pages("/app/installations", installation_id=0)

@@ -13,7 +13,7 @@ from bot.domain import RepoRef, Role, Status, Task
 from bot.errors import ConfigError
 from bot.github.app import App
 from bot.github.client import GitHub
-from bot.github.git import Git
+from bot.github.git import Git, Signature
 from bot.github.repo import Repo
 from bot.tasks.lasting import Lasting
 from bot.tasks.ledger import Ledger
@@ -21,6 +21,7 @@ from bot.tasks.queue import TaskQueue
 from bot.tasks.statistics import work_from
 from bot.tasks.views import Lane
 from bot.workflow import given
+from bot.workflow.authorship import Authorship
 from bot.workflow.blocked import not_waited_for
 from bot.workflow.breakers import Breakers
 from bot.workflow.effects import Effects, place_of
@@ -36,7 +37,7 @@ from bot.workflow.starting import limit_lane
 from bot.workflow.tidying import folder_name
 from bot.workflow.transcripts import AgentRun, packed, stored_name
 from bot.workflow.trial import Bench
-from bot.workflow.workspace import Origin, Workspace
+from bot.workflow.workspace import NOBODY, Origin, Workspace
 
 NO_HUB = "No GitHub App is configured: `chimera setup`, or CHIMERA_APP_ID and its private key"
 
@@ -75,6 +76,7 @@ class Contexts:
         self.survey = Survey(app_of=self.app, repo_of=self.repo)
         self.painter = Painter(tools.queue, self.easel_for, self.survey, tools.now)
         self.breakers = Breakers(tools.lasting, tools.now)
+        self._authorship = Authorship(tools.lasting)
         self._purse = Purse(lasting=tools.lasting, now=tools.now, daily_usd=tools.daily_usd)
         self._environments = Environments(queue=tools.queue, lasting=tools.lasting, now=tools.now)
 
@@ -97,7 +99,9 @@ class Contexts:
         config = (await tools.configs.of_task(task, origin)).config
         if task.repo is not None and not task.facts.base_sha:  # new; it may have come by API
             await limit_lane(tools.lasting, task.repo, config)
-        workspace = Workspace(tools.git, origin, tools.folder / folder_name(task))
+        workspace = Workspace(
+            tools.git, origin, tools.folder / folder_name(task), author=await self._author(task)
+        )
         # A new task's configuration was read a moment ago, and the branch fetched with it.
         base = task.facts.base_sha or await workspace.at(origin.default_branch)
         config = await with_setup_steps(config, workspace, base)
@@ -125,6 +129,11 @@ class Contexts:
             paint=self._paint_now,
             allowed_hosts=tools.allowed_hosts,
         )
+
+    async def _author(self, task: Task) -> Signature:
+        if task.repo is None:
+            return NOBODY
+        return await self._authorship.of(self.app(), task.repo)
 
     def _agents(self, config: RepoConfig) -> AgentsRegistry:
         """The server's agents, with the repository's own choice of model where it has one."""

@@ -21,7 +21,7 @@ from bot.workflow.gates import Change, Status
 
 MAX_FILE = 16 * 1024 * 1024  #: bytes of one file that is read out of history
 MAX_MAP = 60_000  #: characters of a list of files for a prompt
-BOT = Signature(name="chimera[bot]", email="chimera[bot]@users.noreply.github.com")
+NOBODY = Signature(name="Chimera", email="chimera@localhost")  #: where there is no App
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +50,13 @@ NOTHING = Taken(files=(), odd=(), raw=Changes())
 class Workspace:
     """One task's place on this machine."""
 
-    def __init__(self, git: Git, origin: Origin, folder: Path) -> None:
+    def __init__(
+        self, git: Git, origin: Origin, folder: Path, *, author: Signature = NOBODY
+    ) -> None:
         self._git = git
         self._origin = origin
         self._folder = folder
+        self._author = author
         self._mirror = git.mirror_path(origin.key)
         self._laid: dict[Path, str] = {}  #: which commit a checkout was made at
 
@@ -169,13 +172,15 @@ class Workspace:
         """A commit of ours on `parent`, the same for the same arguments; returns its SHA."""
         clean = await self.lay("clean", parent)
         await self._git.apply(clean, taken.raw)
-        made = await self._git.commit(clean, message=message, trailers={}, author=BOT, when=when)
+        made = await self._git.commit(
+            clean, message=message, trailers={}, author=self._author, when=when
+        )
         return await self._kept(clean, made.sha) if made is not None else parent
 
     async def merge(self, head: str, other: str, *, message: str, when: float) -> str:
         """A merge of `other` into `head`. Raises Conflict that names the files."""
         clean = await self.lay("clean", head)
-        made = await self._git.merge(clean, other, message=message, author=BOT, when=when)
+        made = await self._git.merge(clean, other, message=message, author=self._author, when=when)
         return await self._kept(clean, made.sha) if made is not None else head
 
     async def push(self, branch: str, sha: str, *, expected: str) -> None:

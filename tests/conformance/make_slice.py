@@ -35,6 +35,7 @@ PATHS = (
     "/installation/repositories",
     "/meta",
     "/rate_limit",
+    "/users/{username}",
     REPO,
     f"{REPO}/installation",
     f"{REPO}/collaborators/{{username}}/permission",

@@ -14,6 +14,7 @@ from tests.stories.stores import ON_BOTH
 #: What a whole run may cost; minting, the manifest and the sweeps at start are not the run's.
 MAX_CALLS, MAX_POSTS = 36, 14
 ASIDE = (MINTING, SET_UP, *SWEEP)
+HUB = "127.0.0.1"
 REQUIRED = {"chimera / task", "chimera / guardian", "chimera / e2e"}
 SEVEN = [
     Phase.E2E_TEST_GENERATION,
@@ -46,6 +47,10 @@ async def test_a_labelled_issue_becomes_a_deployed_change_with_everything_people
     assert pull.pull is not None
     assert not pull.pull.draft, "it was a draft until the guardian passed"
     assert f"Refs #{task.issue}" in (pull.body or "")
+    us = factory.issue(task.issue).comments[0].user
+    commit = (await factory.owner.ask("GET", f"{factory.at}/commits/{head}"))["commit"]
+    assert commit["author"]["name"] == us.login
+    assert commit["author"]["email"] == f"{us.id}+{us.login}@users.noreply.{HUB}"
     review = pull.pull.reviews[0]
     assert [c.body for t in pull.pull.threads for c in t.comments if "friendlier" in c.body]
     assert review.state == "COMMENTED"
