@@ -19,7 +19,11 @@ async def servers() -> AsyncIterator[tuple[int, int]]:
     """Two HTTP servers on the host's loopback; each says its port and what it was asked."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        except asyncio.IncompleteReadError:  # who was refused has hung up
+            writer.close()
+            return
         port = writer.get_extra_info("sockname")[1]
         hosts = sum(line.lower().startswith("host:") for line in head.splitlines())
         body = f"port {port} got {head.splitlines()[0]} for {hosts} host"

@@ -5,15 +5,15 @@ from typing import Any
 
 from bot.demo.hubview import calls_of_the_bot
 from bot.domain import Phase, Status, WaitFor
-from tests.bench.calls import MINTING, SET_UP, SWEEP
+from tests.bench.calls import MINTING, ONCE, SET_UP, SWEEP
 from tests.stories.actors import approve, nit
 from tests.stories.conftest import OpenFactory
 from tests.stories.factory import Factory
 from tests.stories.stores import ON_BOTH
 
-#: What a whole run may cost; minting, the manifest and the sweeps at start are not the run's.
+#: What a whole run may cost; minting, set-up and the sweeps at start are not the run's.
 MAX_CALLS, MAX_POSTS = 36, 14
-ASIDE = (MINTING, SET_UP, *SWEEP)
+ASIDE = (MINTING, SET_UP, *ONCE, *SWEEP)
 HUB = "127.0.0.1"
 REQUIRED = {"chimera / task", "chimera / guardian", "chimera / e2e"}
 SEVEN = [
