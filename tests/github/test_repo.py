@@ -113,6 +113,7 @@ CALLS: dict[str, Call] = {
 
 APP_CALLS: dict[str, Callable[[App], Awaitable[Any]]] = {
     "info": lambda a: a.info(),
+    "account": lambda a: a.account(5),
     "installations": lambda a: a.installations(),
     "installation": lambda a: a.installation(5),
     "installation_of": lambda a: a.installation_of(REPO),
@@ -135,7 +136,7 @@ def problems_of(request: httpx.Request) -> list[str]:
 
 def reply(method: str) -> httpx.Response:
     """An answer that carries what every reader of this file needs at least."""
-    body = {"id": 1, "sha": SHA, "data": {"x": 1}, "url": "http://x"}
+    body = {"id": 1, "sha": SHA, "data": {"x": 1}, "url": "http://x", "slug": "chimera"}
     return httpx.Response(200 if method == "GET" else 201, json=body)
 
 
