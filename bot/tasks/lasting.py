@@ -1,6 +1,7 @@
 """Small things that have to survive a restart: holds, limits, breakers, budgets, notes."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -10,6 +11,8 @@ from bot.domain import RepoRef
 from bot.tasks.base import Clock
 from bot.tasks.rows import lane_of
 from bot.tasks.store import Row, Store, Tx
+
+Points = Sequence[tuple[float, float]]  #: (instant, value), oldest first
 
 
 class BreakerState(StrEnum):
@@ -204,8 +207,8 @@ class Lasting:
         """Add a point to a metric's history."""
         await self._write(_SAMPLE, name=name, value=value)
 
-    async def samples(self, name: str, since: float) -> list[tuple[float, float]]:
-        """The points (instant, value) of a metric, oldest first."""
+    async def samples(self, name: str, since: float) -> Points:
+        """The points of a metric."""
         params = {"name": name, "since": since}
         return await self._store.read(
             lambda tx: [(row["at"], row["value"]) for row in tx.all(_SAMPLES, params)]

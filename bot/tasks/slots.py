@@ -4,13 +4,11 @@ from collections import deque
 from dataclasses import dataclass
 
 from bot.tasks.base import Clock
-from bot.tasks.lasting import Lasting
+from bot.tasks.lasting import Lasting, Points
 from bot.tasks.pool import ExecutorPool
 from bot.tasks.trend import KEPT_S, SAMPLE_EVERY_S
 
 CHANGES = 8  #: of the number that are remembered; the log has all
-
-Points = list[tuple[float, float]]  #: (instant, value), oldest first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

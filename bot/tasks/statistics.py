@@ -12,7 +12,6 @@ from bot.tasks.store import Row, Tx
 
 WINDOW = 1000  #: tasks that ended last; older ones say little about the next
 NEAR = 50  #: the same of one repository
-MIN_HISTORY = 5  #: tasks that were in a phase, before an estimate of it is worth anything
 
 _PHASES = """
 SELECT journal.phase AS phase, sum(journal.seconds) AS seconds
@@ -127,19 +126,6 @@ def spread(seconds: Iterable[float]) -> Spread | None:
     n = len(ordered)
     p50, p90, p95, p99 = (ordered[(n * percent - 1) // 100] for percent in (50, 90, 95, 99))
     return Spread(n=n, p50_s=p50, p90_s=p90, p95_s=p95, p99_s=p99)
-
-
-def work_from(phase: Phase, pace: Pace) -> tuple[float, float] | None:
-    """Seconds of work from this phase to the end, as often (p50) and nearly always (p90) before.
-
-    None where there is no work any more, or the past says too little.
-    """
-    order = [one for one in Phase if one not in (Phase.COMPLETE, Phase.FAILED)]
-    ahead = order[order.index(phase) :] if phase in order else []
-    known = [pace[one] for one in ahead if one in pace]
-    if not known or min(one.n for one in known) < MIN_HISTORY:
-        return None
-    return sum(one.p50_s for one in known), sum(one.p90_s for one in known)
 
 
 def _pace(rows: Iterable[Row]) -> Pace:

@@ -1,7 +1,8 @@
 """How long something will take, from our own history; empty where that says too little. Pure."""
 
 from bot.domain import Phase, Status, Task
-from bot.tasks.statistics import Pace, work_from
+from bot.tasks.statistics import Pace
+from bot.workflow.pace import work_from
 from bot.workflow.report.words import minutes_between
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bot.domain import Phase, Status
+from bot.tasks.lasting import Points
 from bot.tasks.statistics import Spread
 from bot.web.gantt import took
 from bot.workflow.report.words import TITLES
@@ -19,8 +20,6 @@ HEIGHT = 174
 ROW = 28
 BAR = 14
 _STEPS = (1, 2, 5)  #: round numbers are these times a power of ten
-
-Points = Sequence[tuple[float, float]]  #: (instant, value), oldest first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from bot.domain import Status
+from bot.tasks.lasting import Points
 from bot.tasks.statistics import History
 from bot.tasks.trend import KEPT_S, QUEUE_DEPTH
 from bot.web import plots
 from bot.web.call import Call
 from bot.web.frame import frame
-from bot.web.plots import Plot, Points
+from bot.web.plots import Plot
 from bot.web.problem import Problem
 from bot.web.render import instant, page
 from bot.web.statistics import statistics

@@ -18,7 +18,6 @@ from bot.github.repo import Repo
 from bot.tasks.lasting import Lasting
 from bot.tasks.ledger import Ledger
 from bot.tasks.queue import TaskQueue
-from bot.tasks.statistics import work_from
 from bot.tasks.views import Lane
 from bot.workflow import given
 from bot.workflow.authorship import Authorship
@@ -27,6 +26,7 @@ from bot.workflow.breakers import Breakers
 from bot.workflow.effects import Effects, place_of
 from bot.workflow.environments import Environments
 from bot.workflow.ground import Survey
+from bot.workflow.pace import work_from
 from bot.workflow.paint import Easel, Painter
 from bot.workflow.phases.step import AgentsRegistry, Ctx, Meter, Probe, Transcribe
 from bot.workflow.purse import Purse

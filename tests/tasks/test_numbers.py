@@ -9,10 +9,11 @@ from bot.facts import Spend
 from bot.tasks.inbox import InboxState
 from bot.tasks.lasting import Lasting
 from bot.tasks.queue import TaskQueue
-from bot.tasks.statistics import MIN_HISTORY, spread, work_from
+from bot.tasks.statistics import spread
 from bot.tasks.store import Store
 from bot.tasks.tally import BUCKETS_S, PAGE, Kind, Tally
 from bot.tasks.trend import KEPT_S, QUEUE_DEPTH, Trends
+from bot.workflow.pace import MIN_HISTORY, work_from
 
 from .making import Clock, claimed, line, parked, repo, wish
 
